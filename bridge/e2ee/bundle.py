@@ -1,0 +1,37 @@
+"""A prekey bundle: what the server hands out so that a session can start while its owner sleeps.
+
+X3DH section 3.2 (https://signal.org/docs/specifications/x3dh/#publishing-keys).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bridge.curve import KEY_BYTES, SIGNATURE_BYTES, verify
+from bridge.e2ee.keys import typed
+from bridge.errors import RemoteProtocolError
+
+
+@dataclass(frozen=True)
+class PreKeyBundle:
+    """Public keys of 32 bytes, a signature of 64; ``prekey_id`` and ``prekey`` come together or not at all."""
+
+    registration_id: int
+    identity: bytes
+    signed_prekey_id: int
+    signed_prekey: bytes
+    signature: bytes
+    prekey_id: int | None
+    prekey: bytes | None
+
+    def verify(self) -> None:
+        """RemoteProtocolError unless the shapes are right and the identity signed the signed prekey."""
+        one_time = b"" if self.prekey is None else self.prekey
+        if (self.prekey_id is None) != (self.prekey is None):
+            raise RemoteProtocolError("a one-time prekey comes with its id")
+        if {len(self.identity), len(self.signed_prekey), len(one_time or self.identity)} != {KEY_BYTES}:
+            raise RemoteProtocolError("a public key of the bundle does not have 32 bytes")
+        if len(self.signature) != SIGNATURE_BYTES:
+            raise RemoteProtocolError("the signature of the bundle does not have 64 bytes")
+        if not verify(self.identity, typed(self.signed_prekey), self.signature):
+            raise RemoteProtocolError("the signed prekey is not signed by the identity key")

@@ -1,0 +1,96 @@
+"""The Diffie-Hellman ratchet: a new key pair with every change of direction.
+
+Double Ratchet sections 2.3, 2.4 and 3
+(https://signal.org/docs/specifications/doubleratchet/#diffie-hellman-ratchet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from bridge.curve import KEY_BYTES, KeyPair, agree, key_pair
+from bridge.e2ee.chain import ChainKey
+from bridge.e2ee.kdf import hkdf
+from bridge.e2ee.keys import Rng
+from bridge.e2ee.receiving import Reach, ReceivingChain
+from bridge.e2ee.storage import Reader, Writer
+
+INFO = b"WhisperRatchet"
+# As in libsignal. A message overtaken by five changes of direction cannot be read any more.
+MAX_RECEIVING_CHAINS = 5
+
+
+@dataclass(frozen=True)
+class Ratchet:
+    """Root key (32 bytes), our pair and its sending chain, and the peer's chains, newest last.
+
+    ``previous_counter`` goes out with each message: the last *index* (not the number
+    of messages) of the sending chain before this one, 0 when there was none.
+    """
+
+    root: bytes = field(repr=False)
+    own: KeyPair
+    sending: ChainKey
+    previous_counter: int
+    receiving: tuple[ReceivingChain, ...]
+
+    @staticmethod
+    def initiator(root: bytes, chain: bytes, signed_prekey: bytes, own: KeyPair) -> Ratchet:
+        """Section 3.3, RatchetInitAlice: the responder's first ratchet key is its signed prekey.
+
+        ValueError for a key of low order.
+        """
+        root, sending = kdf_root(root, agree(own.private, signed_prekey))
+        return Ratchet(root, own, ChainKey(sending), 0, (ReceivingChain(signed_prekey, ChainKey(chain)),))
+
+    @staticmethod
+    def responder(root: bytes, chain: bytes, signed_prekey: KeyPair) -> Ratchet:
+        """Section 3.3, RatchetInitBob."""
+        return Ratchet(root, signed_prekey, ChainKey(chain), 0, ())
+
+    def chain(self, ratchet_key: bytes) -> ReceivingChain | None:
+        """The peer's chain with this key, if it is still kept."""
+        return next((chain for chain in self.receiving if chain.ratchet_key == ratchet_key), None)
+
+    def begun(self, ratchet_key: bytes) -> tuple[bytes, ReceivingChain]:
+        """The first half of a turn (section 3.5, DHRatchet): the next root key, and the peer's new chain.
+
+        ValueError for a key of low order.
+        """
+        root, chain = kdf_root(self.root, agree(self.own.private, ratchet_key))
+        return root, ReceivingChain(ratchet_key, ChainKey(chain))
+
+    def turned(self, root: bytes, reach: Reach, rng: Rng, now: float) -> Ratchet:
+        """The second half, when the message proved to be right: a fresh pair of ours and its chain."""
+        own = key_pair(rng(KEY_BYTES))
+        root, sending = kdf_root(root, agree(own.private, reach.chain.ratchet_key))
+        receiving = (*self.receiving, reach.move(now))[-MAX_RECEIVING_CHAINS:]
+        return Ratchet(root, own, ChainKey(sending), max(self.sending.index - 1, 0), receiving)
+
+    def moved(self, reach: Reach, now: float) -> Ratchet:
+        """After a message on a chain we had, which has proved to be right."""
+        receiving = tuple(reach.move(now) if chain is reach.chain else chain for chain in self.receiving)
+        return replace(self, receiving=receiving)
+
+    def write(self, out: Writer) -> None:
+        """All fields in their order."""
+        out.raw(self.root)
+        out.pair(self.own)
+        self.sending.write(out)
+        out.number(self.previous_counter, 4)
+        out.number(len(self.receiving), 1)
+        for chain in self.receiving:
+            chain.write(out)
+
+    @staticmethod
+    def read(data: Reader) -> Ratchet:
+        """The reverse of ``write``."""
+        root, own, sending, previous_counter = data.key(), data.pair(), ChainKey.read(data), data.number(4)
+        receiving = tuple(ReceivingChain.read(data) for _ in range(data.number(1)))
+        return Ratchet(root, own, sending, previous_counter, receiving)
+
+
+def kdf_root(root: bytes, secret: bytes) -> tuple[bytes, bytes]:
+    """KDF_RK of section 7.2: (next root key, chain key)."""
+    keys = hkdf(secret, salt=root, info=INFO, size=64)
+    return keys[:32], keys[32:]

@@ -1,0 +1,86 @@
+"""A receiving chain: what one ratchet key of the peer has sent and may still send.
+
+Double Ratchet section 2.6. A chain is looked along without being changed; it is
+moved only when the message proved to be right.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from bridge.e2ee.chain import ChainKey
+from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.skipped import MAX_SKIPPED_KEYS_PER_CHAIN, NOTHING_SKIPPED, SkippedKeys
+from bridge.e2ee.storage import Reader, Writer
+
+# As in libsignal, so that whatever its users can read, ours can. Looking so far costs 25,000 HMACs, some
+# hundredths of a second; the edge limits how often a contact may ask for it.
+MAX_JUMP = 25_000
+
+
+@dataclass(frozen=True)
+class ReceivingChain:
+    """``ratchet_key`` (32 bytes) is the peer's; ``chain`` the next message's key; ``skipped`` those before."""
+
+    ratchet_key: bytes
+    chain: ChainKey
+    skipped: SkippedKeys = NOTHING_SKIPPED
+
+    def reach(self, counter: int, max_jump: int = MAX_JUMP) -> Reach:
+        """Look for the message with this number.
+
+        Duplicate when it was opened before (or its seed dropped since);
+        BadMessage when it is more than ``max_jump`` ahead.
+        """
+        if counter < self.chain.index:
+            seed = self.skipped.find(counter)
+            if seed is None:
+                raise Duplicate("the message was opened before")
+            return Reach(self, counter, seed)
+        if counter - self.chain.index > max_jump:
+            raise BadMessage("the message is too far ahead")
+        passed: deque[ChainKey] = deque(maxlen=MAX_SKIPPED_KEYS_PER_CHAIN)
+        chain = self.chain
+        while chain.index < counter:
+            passed.append(chain)
+            chain = chain.next()
+        return Reach(self, counter, chain.seed(), chain.next(), tuple(passed))
+
+    def tidy(self, now: float) -> ReceivingChain:
+        """Without seeds that are too old."""
+        skipped = self.skipped.younger(now)
+        return self if skipped is self.skipped else replace(self, skipped=skipped)
+
+    def write(self, out: Writer) -> None:
+        """Ratchet key, chain, skipped."""
+        out.raw(self.ratchet_key)
+        self.chain.write(out)
+        self.skipped.write(out)
+
+    @staticmethod
+    def read(data: Reader) -> ReceivingChain:
+        """The reverse of ``write``."""
+        return ReceivingChain(data.key(), ChainKey.read(data), SkippedKeys.read(data))
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Where a message lies on its chain: its ``seed``, and what moving there would mean.
+
+    ``after`` is None for a message that had been skipped; ``passed`` are the last
+    keys jumped over, without their seeds yet: a forger shall not make us compute those.
+    """
+
+    chain: ReceivingChain
+    counter: int
+    seed: bytes = field(repr=False)
+    after: ChainKey | None = None
+    passed: tuple[ChainKey, ...] = ()
+
+    def move(self, now: float) -> ReceivingChain:
+        """The chain after this message, which has proved to be right."""
+        if self.after is None:
+            return replace(self.chain, skipped=self.chain.skipped.without(self.counter))
+        skipped = self.chain.skipped.added(self.passed, now) if self.passed else self.chain.skipped
+        return ReceivingChain(self.chain.ratchet_key, self.after, skipped)

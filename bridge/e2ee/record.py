@@ -1,0 +1,120 @@
+"""All sessions with one peer: the one we seal in, and the older ones that late messages may need.
+
+The Sesame specification calls them active and inactive
+(https://signal.org/docs/specifications/sesame/ section 3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bridge.e2ee.state import Session
+from bridge.e2ee.storage import Reader, Writer
+from bridge.errors import LocalProtocolError
+
+VERSION = 1
+# As in libsignal. Both ends may start a session at any time; the peer needs its older ones only for what
+# was under way then.
+MAX_ARCHIVED_SESSIONS = 40
+# Five full chains. Without this bound the sessions together could hold 41 * 5 * 2,000 seeds, 16 MB that
+# would be loaded for every message; the oldest sessions lose theirs first.
+MAX_SKIPPED_KEYS_PER_RECORD = 10_000
+# 32 bytes each. Their first messages, replayed, are refused instead of starting a session again.
+MAX_RETIRED_BASE_KEYS = 256
+
+
+@dataclass(frozen=True)
+class Record:
+    """``identity`` (32 bytes) is the peer's, as last seen; ``archived`` has the newest first.
+
+    ``retired`` holds the base keys of sessions that were dropped, the newest first.
+    """
+
+    identity: bytes
+    current: Session | None = None
+    archived: tuple[Session, ...] = ()
+    retired: tuple[bytes, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """All of them in the order in which a message is tried."""
+        return self.archived if self.current is None else (self.current, *self.archived)
+
+    def with_base_key(self, base_key: bytes) -> Session | None:
+        """The session that was started with this base key, if it is still kept."""
+        return next((session for session in self.sessions if session.base_key == base_key), None)
+
+    def shelved(self) -> Record:
+        """With the current session archived; it will no longer repeat the prekeys it was started with."""
+        if self.current is None:
+            return self
+        archived = (replace(self.current, pending=None), *self.archived)
+        dropped = tuple(session.base_key for session in archived[MAX_ARCHIVED_SESSIONS:])
+        retired = (*dropped, *self.retired)[:MAX_RETIRED_BASE_KEYS]
+        return Record(self.identity, None, archived[:MAX_ARCHIVED_SESSIONS], retired)
+
+    def begun(self, session: Session) -> Record:
+        """With a new current session, whose identity becomes the peer's."""
+        return replace(self.shelved(), identity=session.identity, current=session)
+
+    def moved(self, old: Session, new: Session) -> Record:
+        """With ``old`` replaced by ``new`` and promoted.
+
+        A session of an identity that the peer no longer has stays where it is: a late
+        message can be read, but nothing is ever sealed for an older identity again.
+        """
+        if old is self.current:
+            return replace(self, current=new)
+        if new.identity != self.identity:
+            archived = tuple(new if session is old else session for session in self.archived)
+            return replace(self, archived=archived)
+        others = tuple(session for session in self.archived if session is not old)
+        return replace(replace(self, archived=others).shelved(), current=new)
+
+    def tidy(self, now: float) -> Record:
+        """Without skipped keys that are too old or, over all sessions, too many."""
+        left = MAX_SKIPPED_KEYS_PER_RECORD
+        sessions = []
+        for session in self.sessions:
+            chains = []
+            for chain in reversed(session.ratchet.receiving):
+                young = chain.tidy(now)
+                skipped = young.skipped.last(left)
+                left -= len(skipped)
+                chains.append(young if skipped is young.skipped else replace(young, skipped=skipped))
+            receiving = tuple(reversed(chains))
+            sessions.append(replace(session, ratchet=replace(session.ratchet, receiving=receiving)))
+        current = None if self.current is None else sessions.pop(0)
+        return replace(self, current=current, archived=tuple(sessions))
+
+    def to_bytes(self) -> bytes:
+        """The stored form, version 1; it holds private keys and is to be sealed at rest."""
+        out = Writer()
+        out.number(VERSION, 1)
+        out.raw(self.identity)
+        out.number(self.current is not None, 1)
+        out.number(len(self.sessions), 1)
+        for session in self.sessions:
+            session.write(out)
+        out.number(len(self.retired), 2)
+        for base_key in self.retired:
+            out.raw(base_key)
+        return out.finish()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Record:
+        """Read the stored form of this version or an older one.
+
+        LocalProtocolError when it is damaged or was written by a newer program.
+        """
+        stored = Reader(data)
+        if stored.number(1) != VERSION:
+            raise LocalProtocolError("a stored session is of a version that this program does not know")
+        identity, has_current = stored.key(), stored.flag()
+        sessions = tuple(Session.read(stored) for _ in range(stored.number(1)))
+        retired = tuple(stored.key() for _ in range(stored.number(2)))
+        stored.finish()
+        if has_current and not sessions:
+            raise LocalProtocolError("a stored session is damaged")
+        current, archived = (sessions[0], sessions[1:]) if has_current else (None, sessions)
+        return Record(identity, current, archived, retired)

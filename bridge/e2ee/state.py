@@ -1,0 +1,143 @@
+"""One session with one peer: what a Double Ratchet needs beside its ratchet.
+
+Sealing and opening return the moved session; an error leaves the old one as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bridge.curve import KEY_BYTES, KeyPair, key_pair
+from bridge.e2ee.agreement import initiate, respond
+from bridge.e2ee.bundle import PreKeyBundle
+from bridge.e2ee.cipher import check_tag, decrypt, encrypt, message_keys, tag
+from bridge.e2ee.errors import BadMessage
+from bridge.e2ee.keys import OwnKeys, Rng, typed
+from bridge.e2ee.message import MAX_COUNTER, PreKeyMessage, SignalMessage, covered_part, prekey_message
+from bridge.e2ee.ratchet import Ratchet
+from bridge.e2ee.receiving import MAX_JUMP
+from bridge.e2ee.storage import Reader, Writer
+from bridge.errors import LocalProtocolError, RemoteProtocolError
+
+Kind = Literal["pkmsg", "msg"]
+# As in libsignal: a session that nobody answered for so long was probably never received, and the
+# peer's prekeys may be gone.
+MAX_UNACKNOWLEDGED_SECONDS = 30 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The prekeys of the peer that we used, repeated in every message until it answers."""
+
+    prekey_id: int | None
+    signed_prekey_id: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """``identity`` (the peer's) and ``base_key`` (the initiator's) name it; ``created`` is in seconds.
+
+    ``pending`` is there while we started it and the peer has not answered.
+    """
+
+    identity: bytes
+    base_key: bytes
+    registration_id: int
+    created: float
+    pending: Pending | None
+    ratchet: Ratchet
+
+    @staticmethod
+    def initiate(own: OwnKeys, bundle: PreKeyBundle, rng: Rng, now: float) -> Session:
+        """A new session from a verified bundle; RemoteProtocolError for a key of low order."""
+        base, first = key_pair(rng(KEY_BYTES)), key_pair(rng(KEY_BYTES))
+        try:
+            root, chain = initiate(own.identity, base, bundle)
+            ratchet = Ratchet.initiator(root, chain, bundle.signed_prekey, first)
+        except ValueError as error:
+            raise RemoteProtocolError("a public key of the bundle is of low order") from error
+        pending = Pending(bundle.prekey_id, bundle.signed_prekey_id)
+        return Session(bundle.identity, base.public, bundle.registration_id, now, pending, ratchet)
+
+    @staticmethod
+    def respond(
+        own: OwnKeys, message: PreKeyMessage, signed: KeyPair, one_time: KeyPair | None, now: float
+    ) -> Session:
+        """A new session from a peer's first message, which is still to be opened in it."""
+        try:
+            root, chain = respond(own.identity, signed, one_time, message.identity, message.base_key)
+        except ValueError as error:
+            raise BadMessage("a public key is of low order") from error
+        ratchet = Ratchet.responder(root, chain, signed)
+        return Session(message.identity, message.base_key, message.registration_id, now, None, ratchet)
+
+    def can_seal(self, now: float) -> bool:
+        """False when we started it more than 30 days ago and the peer never answered."""
+        return self.pending is None or now - self.created <= MAX_UNACKNOWLEDGED_SECONDS
+
+    def seal(self, own: OwnKeys, plaintext: bytes) -> tuple[Session, Kind, bytes]:
+        """Double Ratchet section 3.4: the moved session, the kind of message and its bytes."""
+        chain = self.ratchet.sending
+        if chain.index > MAX_COUNTER:
+            raise LocalProtocolError("the sending chain is used up")
+        keys = message_keys(chain.seed())
+        covered = covered_part(
+            self.ratchet.own.public, chain.index, self.ratchet.previous_counter, encrypt(keys, plaintext)
+        )
+        message = covered + tag(keys, typed(own.identity.public), typed(self.identity), covered)
+        moved = replace(self, ratchet=replace(self.ratchet, sending=chain.next()))
+        if self.pending is None:
+            return moved, "msg", message
+        first = prekey_message(
+            registration_id=own.registration_id,
+            prekey_id=self.pending.prekey_id,
+            signed_prekey_id=self.pending.signed_prekey_id,
+            base_key=self.base_key,
+            identity=own.identity.public,
+            message=message,
+        )
+        return moved, "pkmsg", first
+
+    def open(
+        self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float, *, max_jump: int = MAX_JUMP
+    ) -> tuple[Session, bytes]:
+        """Double Ratchet section 3.5: the moved session and the plaintext.
+
+        Duplicate or BadMessage; randomness is drawn only after the MAC held.
+        """
+        root, chain = self.ratchet.root, self.ratchet.chain(message.ratchet_key)
+        turning = chain is None
+        if chain is None:
+            try:
+                root, chain = self.ratchet.begun(message.ratchet_key)
+            except ValueError as error:
+                raise BadMessage("a public key is of low order") from error
+        reach = chain.reach(message.counter, max_jump)
+        keys = message_keys(reach.seed)
+        check_tag(keys, typed(self.identity), typed(own.identity.public), message.covered, message.mac)
+        plaintext = decrypt(keys, message.ciphertext)
+        if turning:
+            ratchet = self.ratchet.turned(root, reach, rng, now)
+        else:
+            ratchet = self.ratchet.moved(reach, now)
+        return replace(self, pending=None, ratchet=ratchet), plaintext
+
+    def write(self, out: Writer) -> None:
+        """All fields in their order; a missing one-time prekey is 0."""
+        out.raw(self.identity)
+        out.raw(self.base_key)
+        out.number(self.registration_id, 4)
+        out.time(self.created)
+        out.number(self.pending is not None, 1)
+        if self.pending is not None:
+            out.number(self.pending.prekey_id or 0, 4)
+            out.number(self.pending.signed_prekey_id, 4)
+        self.ratchet.write(out)
+
+    @staticmethod
+    def read(data: Reader) -> Session:
+        """The reverse of ``write``."""
+        identity, base_key, registration_id, created = data.key(), data.key(), data.number(4), data.time()
+        pending = Pending(data.number(4) or None, data.number(4)) if data.flag() else None
+        return Session(identity, base_key, registration_id, created, pending, Ratchet.read(data))

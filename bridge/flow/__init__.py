@@ -1,0 +1,1 @@
+"""The ways through the house: the only place where edges meet."""

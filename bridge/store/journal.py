@@ -1,0 +1,142 @@
+"""The journal: whatever arrives is an entry until it is settled.
+
+Laws. An entry is durable before anybody is told that it arrived. Entries of one lane are handled in
+the order of their positions, one at a time: the lowest is the head. An entry leaves the journal
+together with the commit of what it caused. What was seen once is never accepted again.
+
+An entry's ``body`` is sealed to the keeper's public key, so that the part which accepts needs no
+secrets; once opened and moved on it is sealed under the account's own key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bridge.ids import AccountId, EntryId, derive
+from bridge.ports import Clock, Row, Store
+from bridge.store import kinds
+from bridge.store.tables import entries
+from bridge.store.vault import KeeperBox
+
+ACCEPTED = "accepted"
+"""As it arrived."""
+SEALED = "sealed"
+"""On its way out: the body is the ciphertext to be sent, byte for byte."""
+OPENED = "opened"
+"""On its way in: the body is the plaintext, sealed at rest."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened and is not yet settled. ``position`` orders its lane."""
+
+    entry_id: EntryId
+    lane: str
+    position: int
+    kind: str
+    state: str
+    account_id: AccountId | None
+    body: bytes = field(repr=False)
+    not_before: float
+    accepted_at: float
+
+    @staticmethod
+    def from_row(row: Row) -> Entry:
+        """Read a row of the table."""
+        return Entry(**row)  # type: ignore[arg-type]  # the schema is the proof of the columns' types
+
+
+@dataclass(frozen=True)
+class New:
+    """An entry to be accepted. ``key`` says what it stands for: the same kind and key is the same entry."""
+
+    kind: str
+    lane: str
+    key: str | bytes
+    body: bytes = field(repr=False)
+    account_id: AccountId | None = None
+    not_before: float = 0.0
+
+
+class Journal:
+    """The entries of one store. Holds the next position: one process writes."""
+
+    def __init__(self, store: Store, clock: Clock, keeper: KeeperBox, key: bytes, last_position: int) -> None:
+        self.store = store
+        self._clock = clock
+        self._keeper = keeper
+        self._key = key
+        self._position = last_position
+
+    @staticmethod
+    async def load(store: Store, clock: Clock, keeper: KeeperBox, key: bytes) -> Journal:
+        """Continue after the last position that is in the store."""
+        rows = await store.read(entries.LAST_POSITION)
+        last = rows[0]["position"] if rows else None
+        return Journal(store, clock, keeper, key, int(last or 0))
+
+    def rows(self, *new: New) -> tuple[Row, ...]:
+        """The rows for a unit's ``add`` or ``owe``, and ``remember`` alike, in the order given.
+
+        Commit them without awaiting anything in between: positions are given out here, and the
+        pump looks only for those above the last it has seen.
+        """
+        rows = []
+        for each in new:
+            self._position += 1
+            rows.append(
+                {
+                    "entry_id": self.entry_id(each.kind, each.key),
+                    "lane": each.lane,
+                    "position": self._position,
+                    "kind": each.kind,
+                    "state": ACCEPTED,
+                    "account_id": each.account_id,
+                    "body": self._keeper.seal(each.body),
+                    "not_before": each.not_before,
+                    "accepted_at": self._clock.now(),
+                }
+            )
+        return tuple(rows)
+
+    def entry_id(self, kind: str, key: str | bytes) -> EntryId:
+        """The id of the entry that stands for ``key``."""
+        return EntryId(derive(self._key, "entry", kind, key))
+
+    def read(self, entry: Entry) -> bytes:
+        """The body of an entry as it was accepted."""
+        return self._keeper.open(entry.body)
+
+    async def accept(self, *new: New) -> None:
+        """Store entries durably; those seen before are left out. Raises ``TryAgain``."""
+        if new:
+            rows = self.rows(*new)
+            await self.store.commit(kinds.unit(kinds.INTAKE, add=rows, remember=rows))
+
+    async def owe(self, *new: New) -> None:
+        """Store what the bridge owes to somebody, unless it was owed before."""
+        rows = self.rows(*new)
+        await self.store.commit(kinds.unit(kinds.OWE, owe=rows, remember=rows))
+
+    async def settle(self, entry: Entry, *owed: New) -> None:
+        """``entry`` is done with; what it leaves ``owed`` is accepted in the same commit."""
+        rows = self.rows(*owed)
+        await self.store.commit(
+            kinds.unit(kinds.SETTLE, settle=[{"entry_id": entry.entry_id}], owe=rows, remember=rows)
+        )
+
+    async def postpone(self, entry: Entry, not_before: float) -> None:
+        """Leave ``entry`` where it is, not to be handled before a time."""
+        row = {"entry_id": entry.entry_id, "not_before": not_before}
+        await self.store.commit(kinds.unit(kinds.POSTPONE, postpone=[row]))
+
+    async def head(self, lane: str) -> Entry | None:
+        """The entry that is next in ``lane``."""
+        rows = await self.store.read(entries.HEAD, lane=lane)
+        return Entry.from_row(rows[0]) if rows else None
+
+    async def lanes_after(self, position: int) -> Sequence[tuple[str, int]]:
+        """Lanes with entries above ``position``, each with its highest, lowest such lane first."""
+        rows = await self.store.read(entries.NEW_LANES, position=position)
+        return [(str(row["lane"]), int(row["position"] or 0)) for row in rows]

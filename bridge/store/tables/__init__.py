@@ -1,0 +1,1 @@
+"""One file a table: its rows as values, its statements, its reads."""

@@ -1,0 +1,116 @@
+"""Contacts and the sessions with them. A contact is private to the account that knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bridge.ids import AccountId, ContactId, EventId, RoomId
+from bridge.ports import Row, Statement, Store
+from bridge.store.errors import AlreadyThere, Stale
+
+
+@dataclass(frozen=True)
+class ContactRow:
+    """A contact as stored. ``facts`` is sealed: internal id, service, identifier and shown name."""
+
+    contact_id: ContactId
+    account_id: AccountId
+    jid_digest: bytes
+    facts: bytes = field(repr=False)
+    ghost: str
+    alias: str
+    room_id: RoomId | None
+    identity: bytes | None
+    waiting_event: EventId | None
+    owner_absent: int
+    met_at: float
+
+    @staticmethod
+    def from_row(row: Row) -> ContactRow:
+        """Read a row of the table."""
+        return ContactRow(**row)  # type: ignore[arg-type]  # the schema is the proof of the columns' types
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """The sealed session record of a contact and the version that guards it; version 0: none yet."""
+
+    version: int
+    record: bytes | None = field(repr=False)
+    renewed_at: float | None
+
+
+MEET = Statement(
+    """INSERT INTO contact (contact_id, account_id, jid_digest, facts, ghost, alias, room_id, identity,
+           waiting_event, owner_absent, met_at)
+       VALUES (:contact_id, :account_id, :jid_digest, :facts, :ghost, :alias, :room_id, :identity,
+           :waiting_event, :owner_absent, :met_at)
+       ON CONFLICT DO NOTHING""",
+    expect=1,
+    error=AlreadyThere,
+)
+
+KNOW = Statement("UPDATE contact SET facts = :facts WHERE contact_id = :contact_id")
+NOTE_IDENTITY = Statement("UPDATE contact SET identity = :identity WHERE contact_id = :contact_id")
+ROOM = Statement(
+    "UPDATE contact SET room_id = :room_id, owner_absent = :owner_absent WHERE contact_id = :contact_id"
+)
+WAITING = Statement("UPDATE contact SET waiting_event = :waiting_event WHERE contact_id = :contact_id")
+
+BEGIN_SESSION = Statement(
+    """INSERT INTO session (contact_id, account_id, version, record, renewed_at)
+       VALUES (:contact_id, :account_id, :version, :record, :renewed_at) ON CONFLICT DO NOTHING""",
+    expect=1,
+    error=Stale,
+)
+MOVE_SESSION = Statement(
+    """UPDATE session SET version = :version, record = :record, renewed_at = :renewed_at
+       WHERE contact_id = :contact_id AND version = :old_version""",
+    expect=1,
+    error=Stale,
+)
+DELETE_SESSIONS = Statement("DELETE FROM session WHERE account_id = :account_id")
+DELETE_OF_ACCOUNT = Statement("DELETE FROM contact WHERE account_id = :account_id")
+
+
+async def by_jid(store: Store, account_id: AccountId, jid_digest: bytes) -> ContactRow | None:
+    """The contact whose internal id has that keyed digest."""
+    return _one(
+        await store.read(
+            "SELECT * FROM contact WHERE account_id = :account_id AND jid_digest = :jid_digest",
+            account_id=account_id,
+            jid_digest=jid_digest,
+        )
+    )
+
+
+async def by_room(store: Store, room_id: RoomId) -> ContactRow | None:
+    """The contact whose portal the room is."""
+    return _one(await store.read("SELECT * FROM contact WHERE room_id = :room_id", room_id=room_id))
+
+
+async def by_id(store: Store, contact_id: ContactId) -> ContactRow | None:
+    """The contact of that id."""
+    return _one(await store.read("SELECT * FROM contact WHERE contact_id = :contact_id", contact_id=contact_id))
+
+
+async def of_account(store: Store, account_id: AccountId) -> Sequence[ContactRow]:
+    """All contacts of an account."""
+    rows = await store.read(
+        "SELECT * FROM contact WHERE account_id = :account_id ORDER BY met_at", account_id=account_id
+    )
+    return [ContactRow.from_row(row) for row in rows]
+
+
+async def session(store: Store, contact_id: ContactId) -> SessionRow:
+    """The session with a contact, or version 0 when there is none."""
+    rows = await store.read(
+        "SELECT version, record, renewed_at FROM session WHERE contact_id = :contact_id",
+        contact_id=contact_id,
+    )
+    return SessionRow(**rows[0]) if rows else SessionRow(0, None, None)  # type: ignore[arg-type]
+
+
+def _one(rows: Sequence[Row]) -> ContactRow | None:
+    return ContactRow.from_row(rows[0]) if rows else None

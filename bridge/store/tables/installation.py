@@ -1,0 +1,17 @@
+"""What belongs to the installation itself: wrapped keys and small facts, by name."""
+
+from __future__ import annotations
+
+from bridge.ports import Statement, Store
+
+KEEP = Statement("INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+
+
+async def value(store: Store, name: str) -> bytes | None:
+    """The value kept under ``name``."""
+    rows = await store.read("SELECT value FROM installation WHERE name = :name", name=name)
+    if not rows:
+        return None
+    kept = rows[0]["value"]
+    assert isinstance(kept, bytes)
+    return kept

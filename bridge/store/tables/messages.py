@@ -1,0 +1,117 @@
+"""What is kept of each message, and the rooms in which people talk to the bot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bridge.ids import AccountId, ContactId, EventId, RoomId, StanzaId, UserId
+from bridge.ports import Row, Statement, Store
+from bridge.store.errors import AlreadyThere, Stale
+
+OUT = "out"
+IN = "in"
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message after it was sealed or stored. ``body`` is its sealed plaintext until it expires.
+
+    States out: sealed, accepted, delivered, read, failed. In: awaiting, opened, shown, unreadable.
+    """
+
+    message_id: bytes
+    account_id: AccountId
+    contact_id: ContactId
+    direction: str
+    stanza_id: StanzaId
+    event_id: EventId | None
+    state: str
+    sent_at: int
+    body: bytes | None = field(repr=False)
+    retries: int
+    changed_at: float
+
+    @staticmethod
+    def from_row(row: Row) -> Message:
+        """Read a row of the table."""
+        return Message(**row)  # type: ignore[arg-type]  # the schema is the proof of the columns' types
+
+    def to_row(self) -> Row:
+        """The row of the table."""
+        return dict(self.__dict__)
+
+
+ADD = Statement(
+    """INSERT INTO message (message_id, account_id, contact_id, direction, stanza_id, event_id, state,
+           sent_at, body, retries, changed_at)
+       VALUES (:message_id, :account_id, :contact_id, :direction, :stanza_id, :event_id, :state,
+           :sent_at, :body, :retries, :changed_at)
+       ON CONFLICT DO NOTHING""",
+    expect=1,
+    error=AlreadyThere,
+)
+
+CHANGE = Statement(
+    """UPDATE message SET state = :state, changed_at = :changed_at
+       WHERE message_id = :message_id AND state = :old_state""",
+    expect=1,
+    error=Stale,
+)
+SHOW = Statement(
+    """UPDATE message SET state = :state, event_id = :event_id, body = NULL, changed_at = :changed_at
+       WHERE message_id = :message_id AND state = :old_state""",
+    expect=1,
+    error=Stale,
+)
+"""An incoming message stands in Matrix now; its plaintext is no longer kept here."""
+
+COUNT_RETRY = Statement(
+    """UPDATE message SET retries = :retries, changed_at = :changed_at
+       WHERE message_id = :message_id AND retries = :old_retries""",
+    expect=1,
+    error=Stale,
+)
+FORGET_BODIES = Statement("UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at")
+DELETE_OF_ACCOUNT = Statement("DELETE FROM message WHERE account_id = :account_id")
+
+MANAGE = Statement(
+    """INSERT INTO management_room (room_id, user_id, dialogue, changed_at)
+       VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING"""
+)
+DIALOGUE = Statement(
+    "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id"
+)
+
+
+async def by_id(store: Store, message_id: bytes) -> Message | None:
+    """The message of that key."""
+    return _one(await store.read("SELECT * FROM message WHERE message_id = :message_id", message_id=message_id))
+
+
+async def by_event(store: Store, event_id: EventId) -> Message | None:
+    """The message a Matrix event stands for."""
+    return _one(await store.read("SELECT * FROM message WHERE event_id = :event_id", event_id=event_id))
+
+
+async def unread_until(store: Store, contact_id: ContactId, sent_at: int) -> Sequence[Message]:
+    """Shown messages of a contact up to a time (ms) that no read receipt has answered, oldest first."""
+    rows = await store.read(
+        "SELECT * FROM message WHERE contact_id = :contact_id AND direction = 'in' AND state = 'shown'"
+        " AND sent_at <= :sent_at ORDER BY sent_at",
+        contact_id=contact_id,
+        sent_at=sent_at,
+    )
+    return [Message.from_row(row) for row in rows]
+
+
+async def management_room(store: Store, room_id: RoomId) -> tuple[UserId, str] | None:
+    """Whose management room it is, and where the talk stands."""
+    rows = await store.read(
+        "SELECT user_id, dialogue FROM management_room WHERE room_id = :room_id", room_id=room_id
+    )
+    return (UserId(str(rows[0]["user_id"])), str(rows[0]["dialogue"])) if rows else None
+
+
+def _one(rows: Sequence[Row]) -> Message | None:
+    return Message.from_row(rows[0]) if rows else None

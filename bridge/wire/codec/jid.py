@@ -1,0 +1,82 @@
+"""Identifiers as tokens.
+
+| token | then | for |
+|---|---|---|
+| JID_PAIR | user string (empty list: none), server string | everybody else |
+| AD_JID | domain byte, device byte, user string | devices of native users |
+| FB_JID | user string, 16-bit device, server string ``msgr`` | Messenger |
+| INTEROP_JID | user string, 16-bit device, 16-bit integrator, ``interop`` | us and our like |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bridge.errors import LocalProtocolError, RemoteProtocolError
+from bridge.ids import INTEROP_SERVER, Jid
+from bridge.wire.codec.node import SERVER_NAME
+
+MESSENGER_SERVER: Final = "msgr"
+DOMAIN_SERVERS: Final = {0: "s.whatsapp.net", 1: "lid", 128: "hosted", 129: "hosted.lid"}
+"""The first byte of an AD_JID."""
+SERVER_DOMAINS: Final = {server: domain for domain, server in DOMAIN_SERVERS.items()}
+MAX_AD_DEVICE: Final = 0xFF
+
+
+def check_writable(jid: Jid) -> None:
+    """Raise LocalProtocolError when ``jid`` would not be read as it was written."""
+    if not SERVER_NAME.fullmatch(jid.server) or read_text(str(jid)) != jid:
+        raise LocalProtocolError("an identifier has a form that cannot be written")
+    if not jid.device or jid.server in (INTEROP_SERVER, MESSENGER_SERVER):
+        return
+    if jid.server not in SERVER_DOMAINS or jid.device > MAX_AD_DEVICE:
+        raise LocalProtocolError("an identifier of this server cannot name this device")
+
+
+def read_text(text: str) -> Jid | None:
+    """The identifier that ``text`` prints, or None; the server must look like one."""
+    try:
+        jid = Jid.parse(text)
+    except ValueError:
+        return None
+    return jid if SERVER_NAME.fullmatch(jid.server) else None
+
+
+def from_pair(user: str, server: str) -> Jid:
+    """What JID_PAIR carries. A device or an integrator may be printed in the user part."""
+    return _accept(f"{user}@{server}" if user else server)
+
+
+def from_ad(domain: int, device: int, user: str) -> Jid:
+    """What AD_JID carries."""
+    server = DOMAIN_SERVERS.get(domain)
+    if server is None:
+        raise RemoteProtocolError(f"an identifier names unknown domain {domain}")
+    return _accept_fields(Jid(user, server, device=device))
+
+
+def from_messenger(user: str, device: int, server: str) -> Jid:
+    """What FB_JID carries."""
+    if server != MESSENGER_SERVER:
+        raise RemoteProtocolError("a Messenger identifier names another server")
+    return _accept_fields(Jid(user, server, device=device))
+
+
+def from_interop(user: str, device: int, integrator: int, server: str) -> Jid:
+    """What INTEROP_JID carries."""
+    if server != INTEROP_SERVER:
+        raise RemoteProtocolError("an interop identifier names another server")
+    return _accept_fields(Jid(user, server, integrator, device))
+
+
+def _accept(text: str) -> Jid:
+    jid = read_text(text)
+    if jid is None:
+        raise RemoteProtocolError("an identifier has a form without a meaning")
+    return jid
+
+
+def _accept_fields(jid: Jid) -> Jid:
+    if not jid.user or read_text(str(jid)) != jid:
+        raise RemoteProtocolError("an identifier has a form without a meaning")
+    return jid

@@ -1,0 +1,292 @@
+"""A chat connection without I/O: bytes in, events out; stanzas in, bytes out.
+
+Two laws. All changes of state go through ``_moved`` and the table below it reads; a
+cell that is not in the table is the protocol error. And nothing here waits, logs,
+reads a clock or draws randomness: keys and the time come as arguments.
+
+    client:  SERVER_HELLO --frame--> OPEN
+    server:  HEADER --header--> CLIENT_HELLO --frame--> CLIENT_FINISH --frame--> OPEN
+    both:    OPEN --frame--> OPEN,  OPEN --send--> OPEN
+             any of these --end of input at a frame boundary--> ENDED
+             any of these --what the table does not know--> BROKEN
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+
+from google.protobuf.message import DecodeError
+
+from bridge.curve import KeyPair
+from bridge.errors import LocalProtocolError, RemoteProtocolError
+from bridge.wire import certificate, frame, noise, stanza
+from bridge.wire.proto import handshake_pb2 as proto
+from bridge.wire.stanza import Stanza
+
+
+@dataclass(frozen=True)
+class HandshakeCompleted:
+    """Both ends know each other's key. ``payload`` is the client's login on the server,
+    empty on the client. Whether the login is accepted is said by a stanza later."""
+
+    peer_static: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class StanzaReceived:
+    stanza: Stanza
+
+
+@dataclass(frozen=True)
+class ConnectionEnded:
+    """The peer's bytes ended between two frames; nothing was cut off."""
+
+
+Event = HandshakeCompleted | StanzaReceived | ConnectionEnded
+
+
+class State(Enum):
+    """What is awaited; BROKEN after an error of the peer, ENDED after the end of input."""
+
+    HEADER = "header"
+    CLIENT_HELLO = "client hello"
+    SERVER_HELLO = "server hello"
+    CLIENT_FINISH = "client finish"
+    OPEN = "open"
+    ENDED = "ended"
+    BROKEN = "broken"
+
+
+class Input(Enum):
+    """What can happen to a connection."""
+
+    HEADER = "header"
+    FRAME = "frame"
+    END = "end"
+    SEND = "send"
+
+
+TRANSITIONS: Mapping[State, Mapping[Input, State]] = MappingProxyType(
+    {
+        State.HEADER: {Input.HEADER: State.CLIENT_HELLO, Input.END: State.ENDED},
+        State.CLIENT_HELLO: {Input.FRAME: State.CLIENT_FINISH, Input.END: State.ENDED},
+        State.CLIENT_FINISH: {Input.FRAME: State.OPEN, Input.END: State.ENDED},
+        State.SERVER_HELLO: {Input.FRAME: State.OPEN, Input.END: State.ENDED},
+        State.OPEN: {Input.FRAME: State.OPEN, Input.SEND: State.OPEN, Input.END: State.ENDED},
+        State.ENDED: {},
+        State.BROKEN: {},
+    }
+)
+
+
+class _Connection:
+    """What both roles share: frames, the open phase, and the state."""
+
+    def __init__(self, state: State, handshake: noise.Handshake) -> None:
+        self.state = state
+        self._handshake = handshake
+        self._frames = frame.FrameReader(frame.MAX_FRAME_BYTES_BEFORE_AUTHENTICATION)
+        self._outgoing = bytearray()
+        self._transport: noise.Transport | None = None
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take what the transport delivered (``b""``: it will deliver no more).
+
+        Returns the events that are whole with it, in order; often none. Raises
+        RemoteProtocolError when the peer broke the protocol: the connection is dead
+        then, events of the same call are lost (they were not acknowledged, so they
+        come again on the next connection), and only ``data_to_send`` still works.
+        Raises LocalProtocolError when the connection was dead or ended before. Any
+        other exception is a mistake in this module.
+        """
+        if self.state in (State.ENDED, State.BROKEN):
+            raise LocalProtocolError(f"the connection is {self.state.value}")
+        try:
+            return self._receive(data)
+        except RemoteProtocolError:
+            self.state = State.BROKEN
+            raise
+
+    def send(self, outgoing: Stanza) -> None:
+        """Queue a stanza; LocalProtocolError when it is too large or this is not the time."""
+        following = self._moved(Input.SEND)
+        if self._transport is None:
+            raise LocalProtocolError("stanzas are sent after the handshake")
+        plaintext = stanza.encode(outgoing)
+        if len(plaintext) + noise.TAG_BYTES > frame.MAX_FRAME_BYTES:
+            raise LocalProtocolError("a stanza is too large for a frame")
+        self._queue(self._transport.sending.encrypt(plaintext))
+        self.state = following
+
+    def data_to_send(self) -> bytes:
+        """Take what is queued; in every state, so that last words can still leave."""
+        data = bytes(self._outgoing)
+        self._outgoing.clear()
+        return data
+
+    def _receive(self, data: bytes) -> list[Event]:
+        events: list[Event] = []
+        if not data:
+            following = self._moved(Input.END)
+            if self._holds_a_part():
+                raise RemoteProtocolError("the input ended inside a frame")
+            self.state = following
+            return [ConnectionEnded()]
+        self._frames.append(self._without_header(data))
+        while self.state is not State.HEADER and (payload := self._frames.take()) is not None:
+            following = self._moved(Input.FRAME)
+            events += self._on_frame(payload)
+            self.state = following
+        return events
+
+    def _moved(self, happening: Input) -> State:
+        following = TRANSITIONS[self.state].get(happening)
+        if following is None:
+            raise LocalProtocolError(f"{happening.value} does not fit a connection in state {self.state.value}")
+        return following
+
+    def _on_frame(self, payload: bytes) -> list[Event]:
+        if self._transport is None:
+            return self._on_handshake(_parse(payload))
+        return [StanzaReceived(stanza.decode(self._transport.receiving.decrypt(payload)))]
+
+    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
+        raise NotImplementedError
+
+    def _opened(self, transport: noise.Transport) -> None:
+        self._transport = transport
+        self._frames.limit = frame.MAX_FRAME_BYTES
+
+    def _without_header(self, data: bytes) -> bytes:
+        return data
+
+    def _holds_a_part(self) -> bool:
+        return self._frames.holds_part_of_a_frame
+
+    def _queue(self, payload: bytes) -> None:
+        self._outgoing += frame.encode(payload)
+
+
+class ClientConnection(_Connection):
+    """The client's side. Its header and hello are queued from the start.
+
+    ``static`` is the account's chat key, ``ephemeral`` a fresh pair for this connection
+    alone, ``root_key`` the pinned root of the certificates (32 bytes), ``login`` a
+    ``ClientPayload`` in bytes, ``now`` unix seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        static: KeyPair,
+        ephemeral: KeyPair,
+        header: bytes,
+        prologue: bytes,
+        root_key: bytes,
+        login: bytes,
+        now: float,
+    ) -> None:
+        handshake = noise.Handshake(initiator=True, static=static, ephemeral=ephemeral, prologue=prologue)
+        super().__init__(State.SERVER_HELLO, handshake)
+        self._root_key, self._login, self._now = root_key, login, now
+        hello = handshake.write_first()
+        message = proto.HandshakeMessage(client_hello=proto.ClientHello(ephemeral=hello.ephemeral))
+        self._outgoing += header
+        self._queue(message.SerializeToString(deterministic=True))
+
+    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
+        if not message.HasField("server_hello"):
+            raise RemoteProtocolError("the server's hello is missing")
+        hello = message.server_hello
+        certificates = self._handshake.read_second(
+            noise.Message(
+                ephemeral=hello.ephemeral if hello.HasField("ephemeral") else None,
+                static=hello.static if hello.HasField("static") else None,
+                payload=hello.payload if hello.HasField("payload") else None,
+            )
+        )
+        server = self._handshake.remote_static
+        certificate.verify(certificates, self._root_key, server, self._now)
+        finish, transport = self._handshake.write_third(self._login)
+        answer = proto.HandshakeMessage(
+            client_finish=proto.ClientFinish(static=finish.static, payload=finish.payload)
+        )
+        self._queue(answer.SerializeToString(deterministic=True))
+        self._opened(transport)
+        return [HandshakeCompleted(server, b"")]
+
+
+class ServerConnection(_Connection):
+    """The server's side; ``certificates`` is a chain in bytes for ``static``."""
+
+    def __init__(
+        self, *, static: KeyPair, ephemeral: KeyPair, header: bytes, prologue: bytes, certificates: bytes
+    ) -> None:
+        handshake = noise.Handshake(initiator=False, static=static, ephemeral=ephemeral, prologue=prologue)
+        super().__init__(State.HEADER, handshake)
+        self._header, self._certificates = header, certificates
+        self._seen = b""
+
+    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
+        if self.state is State.CLIENT_HELLO:
+            return self._on_hello(message)
+        return self._on_finish(message)
+
+    def _on_hello(self, message: proto.HandshakeMessage) -> list[Event]:
+        if not message.HasField("client_hello"):
+            raise RemoteProtocolError("the client's hello is missing")
+        hello = message.client_hello
+        self._handshake.read_first(
+            noise.Message(
+                ephemeral=hello.ephemeral if hello.HasField("ephemeral") else None,
+                static=hello.static if hello.HasField("static") else None,
+                payload=hello.payload if hello.HasField("payload") else None,
+            )
+        )
+        ours = self._handshake.write_second(self._certificates)
+        answer = proto.HandshakeMessage(
+            server_hello=proto.ServerHello(ephemeral=ours.ephemeral, static=ours.static, payload=ours.payload)
+        )
+        self._queue(answer.SerializeToString(deterministic=True))
+        return []
+
+    def _on_finish(self, message: proto.HandshakeMessage) -> list[Event]:
+        if not message.HasField("client_finish"):
+            raise RemoteProtocolError("the client's finish is missing")
+        finish = message.client_finish
+        login, transport = self._handshake.read_third(
+            noise.Message(
+                static=finish.static if finish.HasField("static") else None,
+                payload=finish.payload if finish.HasField("payload") else None,
+            )
+        )
+        self._opened(transport)
+        return [HandshakeCompleted(self._handshake.remote_static, login)]
+
+    def _without_header(self, data: bytes) -> bytes:
+        """Compare what should be the header, byte by byte as it comes."""
+        if self.state is not State.HEADER:
+            return data
+        missing = len(self._header) - len(self._seen)
+        self._seen += data[:missing]
+        if not self._header.startswith(self._seen):
+            raise RemoteProtocolError("the connection does not start with the header")
+        if self._seen == self._header:
+            self.state = self._moved(Input.HEADER)
+        return data[missing:]
+
+    def _holds_a_part(self) -> bool:
+        if self.state is State.HEADER:
+            return bool(self._seen)
+        return super()._holds_a_part()
+
+
+def _parse(payload: bytes) -> proto.HandshakeMessage:
+    try:
+        return proto.HandshakeMessage.FromString(payload)
+    except DecodeError as error:
+        raise RemoteProtocolError("a handshake message cannot be read") from error

@@ -1,0 +1,8 @@
+"""Own protobuf descriptions with the public field numbers, and what protoc makes of them.
+
+Made anew, from the project's root, with::
+
+    python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. bridge/wire/proto/*.proto
+
+The generated files are committed, so that running the bridge needs no compiler.
+"""

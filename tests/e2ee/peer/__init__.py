@@ -1,0 +1,1 @@
+"""The official libsignal as the other end of a conversation."""
