@@ -72,6 +72,21 @@ class Ratchet:
         receiving = tuple(reach.move(now) if chain is reach.chain else chain for chain in self.receiving)
         return replace(self, receiving=receiving)
 
+    @property
+    def skipped_count(self) -> int:
+        """How many skipped keys all chains hold."""
+        return sum(len(chain.skipped) for chain in self.receiving)
+
+    def tidy(self, now: float, limit: int) -> Ratchet:
+        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+        chains: list[ReceivingChain] = []
+        for chain in reversed(self.receiving):
+            chains.insert(0, chain.tidy(now, limit))
+            limit -= len(chains[0].skipped)
+        if all(tidied is chain for tidied, chain in zip(chains, self.receiving, strict=True)):
+            return self
+        return replace(self, receiving=tuple(chains))
+
     def write(self, out: Writer) -> None:
         """All fields in their order."""
         out.raw(self.root)

@@ -21,7 +21,7 @@ MAX_JUMP = 25_000
 
 @dataclass(frozen=True)
 class ReceivingChain:
-    """``ratchet_key`` (32 bytes) is the peer's; ``chain`` the next message's key; ``skipped`` those before."""
+    """``ratchet_key`` (32 bytes) is the peer's, ``chain`` the next key, ``skipped`` what it left behind."""
 
     ratchet_key: bytes
     chain: ChainKey
@@ -47,9 +47,9 @@ class ReceivingChain:
             chain = chain.next()
         return Reach(self, counter, chain.seed(), chain.next(), tuple(passed))
 
-    def tidy(self, now: float) -> ReceivingChain:
-        """Without seeds that are too old."""
-        skipped = self.skipped.younger(now)
+    def tidy(self, now: float, limit: int = MAX_SKIPPED_KEYS_PER_CHAIN) -> ReceivingChain:
+        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+        skipped = self.skipped.younger(now).last(limit)
         return self if skipped is self.skipped else replace(self, skipped=skipped)
 
     def write(self, out: Writer) -> None:

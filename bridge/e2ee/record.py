@@ -76,14 +76,10 @@ class Record:
         left = MAX_SKIPPED_KEYS_PER_RECORD
         sessions = []
         for session in self.sessions:
-            chains = []
-            for chain in reversed(session.ratchet.receiving):
-                young = chain.tidy(now)
-                skipped = young.skipped.last(left)
-                left -= len(skipped)
-                chains.append(young if skipped is young.skipped else replace(young, skipped=skipped))
-            receiving = tuple(reversed(chains))
-            sessions.append(replace(session, ratchet=replace(session.ratchet, receiving=receiving)))
+            sessions.append(session.tidy(now, left))
+            left -= sessions[-1].ratchet.skipped_count
+        if all(tidied is session for tidied, session in zip(sessions, self.sessions, strict=True)):
+            return self
         current = None if self.current is None else sessions.pop(0)
         return replace(self, current=current, archived=tuple(sessions))
 

@@ -108,7 +108,13 @@ def can_seal(record: Record | None, now: float) -> bool:
     return record is not None and record.current is not None and record.current.can_seal(now)
 
 
-def seal(record: Record | None, own: OwnKeys, plaintext: bytes, rng: Rng, now: float) -> Sealed:
+def seal(
+    record: Record | None,
+    own: OwnKeys,
+    plaintext: bytes,
+    rng: Rng,  # noqa: ARG001 - see below
+    now: float,
+) -> Sealed:
     """Encrypt in the current session; LocalProtocolError when ``can_seal`` is false or the text too large.
 
     ``rng`` is not drawn from today: a message's keys follow from the session alone.

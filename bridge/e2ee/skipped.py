@@ -49,7 +49,7 @@ class SkippedKeys:
         return SkippedKeys(self.packed[:start] + self.packed[start + ENTRY_BYTES :])
 
     def added(self, keys: Iterable[ChainKey], now: float) -> SkippedKeys:
-        """With the seeds of ``keys``, whose indexes are above all here; the lowest go when it gets too many."""
+        """With the seeds of ``keys``, whose indexes are above all here; when too many, the lowest go."""
         second = min(max(int(now), 0), _MAX_TIME).to_bytes(_TIME_BYTES, "big")
         new = b"".join(key.index.to_bytes(_COUNTER_BYTES, "big") + second + key.seed() for key in keys)
         return SkippedKeys(self.packed + new).last(MAX_SKIPPED_KEYS_PER_CHAIN)

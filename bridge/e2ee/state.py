@@ -33,6 +33,18 @@ class Pending:
     prekey_id: int | None
     signed_prekey_id: int
 
+    def write(self, out: Writer) -> None:
+        """A flag for the one-time prekey, its id or 0, the id of the signed one."""
+        out.number(self.prekey_id is not None, 1)
+        out.number(self.prekey_id or 0, 4)
+        out.number(self.signed_prekey_id, 4)
+
+    @staticmethod
+    def read(data: Reader) -> Pending:
+        """The reverse of ``write``."""
+        has_prekey, prekey_id, signed_prekey_id = data.flag(), data.number(4), data.number(4)
+        return Pending(prekey_id if has_prekey else None, signed_prekey_id)
+
 
 @dataclass(frozen=True)
 class Session:
@@ -123,21 +135,25 @@ class Session:
             ratchet = self.ratchet.moved(reach, now)
         return replace(self, pending=None, ratchet=ratchet), plaintext
 
+    def tidy(self, now: float, limit: int) -> Session:
+        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+        ratchet = self.ratchet.tidy(now, limit)
+        return self if ratchet is self.ratchet else replace(self, ratchet=ratchet)
+
     def write(self, out: Writer) -> None:
-        """All fields in their order; a missing one-time prekey is 0."""
+        """All fields in their order."""
         out.raw(self.identity)
         out.raw(self.base_key)
         out.number(self.registration_id, 4)
         out.time(self.created)
         out.number(self.pending is not None, 1)
         if self.pending is not None:
-            out.number(self.pending.prekey_id or 0, 4)
-            out.number(self.pending.signed_prekey_id, 4)
+            self.pending.write(out)
         self.ratchet.write(out)
 
     @staticmethod
     def read(data: Reader) -> Session:
         """The reverse of ``write``."""
         identity, base_key, registration_id, created = data.key(), data.key(), data.number(4), data.time()
-        pending = Pending(data.number(4) or None, data.number(4)) if data.flag() else None
+        pending = Pending.read(data) if data.flag() else None
         return Session(identity, base_key, registration_id, created, pending, Ratchet.read(data))

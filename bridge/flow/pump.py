@@ -15,7 +15,7 @@ import structlog
 from bridge.errors import GiveUp, Misconfigured, TryAgain
 from bridge.ports import Clock, Random
 from bridge.sentences import Sentence, say
-from bridge.store.errors import Fenced, StoreError
+from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fenced, Stale
 from bridge.store.journal import Entry, Journal
 
 LOG = structlog.get_logger()
@@ -115,7 +115,7 @@ class Pump:
                 await self._put_aside(head, error.sentence)
             except (Fenced, Misconfigured):
                 raise
-            except StoreError:
+            except (Stale, AlreadySealed, AlreadySettled, AlreadyThere):
                 continue  # somebody else moved it: what is stored now decides
             except Exception as error:
                 mistakes += 1

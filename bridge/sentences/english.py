@@ -1,5 +1,195 @@
-"""The English catalogue; the source of every other language."""
+"""The English catalogue; the source of every other language.
+
+A sentence says what happened, what follows for the reader, and the next thing to do.
+"""
 
 from __future__ import annotations
 
-ENGLISH: dict[str, str] = {}
+ENGLISH: dict[str, str] = {
+    # The bot's talk
+    "bot.greeting": (
+        "Hello! I connect Matrix with third-party chats ({label}): one-to-one chats with people on other"
+        " messaging services who have opted in. Nothing about you leaves this homeserver until you agree."
+        " Say `opt-in` to begin, or `help` (`login` works too) for everything I can do."
+    ),
+    "bot.not_understood": (
+        "I did not understand that. Say `help` for what I can do; to write to somebody, use their own room."
+    ),
+    "bot.only_owner": "I answer only {user} in this room.",
+    "talk.cancelled": "Cancelled. Nothing was changed.",
+    "help.list": "This is what I understand:\n{lines}\n{more}",
+    "help.more": "In other rooms, begin a command with `{prefix}`.",
+    "help.line": "- `{usage}`: {summary}",
+    "help.help": "shows this list",
+    "help.opt_in": "explains third-party chats and, when you agree, makes you reachable",
+    "help.my_address": "shows the address under which others reach you",
+    "help.opt_out": "ends it all: you can no longer be reached, and keys are destroyed",
+    "help.status": "shows whether you are reachable, and your chats",
+    "help.start_chat": "starts a chat, for example `start-chat whatsapp +49 151 00000001`",
+    "help.ping": "connects now, fetches what waits, and says whether all is well",
+    "help.cancel": "stops what we are talking about",
+    # Opting in and out
+    "opt_in.explained": (
+        "Third-party chats ({label}) let people on other services write to you, and you to them, when both"
+        " sides opted in. What it means:\n"
+        "- Text goes one to one. Groups, calls, edits and stickers are not part of it; I say so when"
+        " something cannot be sent.\n"
+        "- The network learns the name and the identifier you choose now, when you are connected, and with"
+        " whom you write, but not what you write.\n"
+        "- {protection}\n"
+        "- You can leave at any time with `opt-out`."
+    ),
+    "opt_in.ask_name": (
+        "Which name should people see? Write it, or say `ok` for “{default}”. Say `cancel` to stop."
+    ),
+    "opt_in.name_unusable": (
+        "Nothing of that name can be shown. Write another, of at most {longest} characters, or say `ok`."
+    ),
+    "opt_in.ask_identifier": (
+        "Under which identifier should people find you? Say `ok` for {default}, or write {other}."
+    ),
+    "opt_in.identifier_not_yours": (
+        "Only an identifier that your homeserver proves to be yours can be used:"
+        " say `ok` for {default}, or write {other}."
+    ),
+    "opt_in.confirm": (
+        "People will see “{name}” and find you as {identifier}. If you accept this and what I explained"
+        " above, say `agree`. Say `cancel` to stop; nothing has left this homeserver so far."
+    ),
+    "opt_in.needs_agree": "Say `agree` to go on, or `cancel` to stop.",
+    "opt_in.started": "Thank you. I am making your keys and telling the network. This takes a moment.",
+    "opt_in.again": "I am telling the network again. This takes a moment.",
+    "opt_in.already": "You have opted in already; people find you as {identifier}. Say `status` for more.",
+    "opt_out.ask": (
+        "You are about to leave third-party chats ({label}). Nobody there can reach you any more, your keys"
+        " and what I keep of {contacts} chats are destroyed, and messages on their way are lost. The rooms"
+        " stay, with what was written in them. Say `leave` to confirm, or `cancel`."
+    ),
+    "opt_out.needs_leave": "Say `leave` to confirm, or `cancel` to stay.",
+    "opt_out.started": "I am telling the network to forget you.",
+    "opt_out.nothing": "You have not opted in, so there is nothing to leave.",
+    "leave.done": "You have left. The network has forgotten you, and your keys are destroyed.",
+    "leave.portal": "You left third-party chats. Nothing you write here reaches anybody any more.",
+    "enlist.done": (
+        "You can be reached now ({label}). People find you as {identifier}. To write first, say"
+        " `start-chat <service> <identifier>`."
+    ),
+    "enlist.invitation": (
+        "An invitation you can pass on: “You can write to me through third-party chats in your messenger."
+        " Turn third-party chats on in its settings, and look for {identifier}.”"
+    ),
+    "enlist.refused": "The network did not take you: {reason} Say `opt-in` to try again.",
+    "enlist.bad_integrator": "it does not know this bridge. Your admin has to check the agreement.",
+    "enlist.bad_token": "it does not accept this bridge's signature. Your admin has to check the signing key.",
+    "enlist.identifier_taken": "it does not accept this identifier.",
+    "enlist.bad_request": "it does not understand this bridge's request. Your admin should update the bridge.",
+    "enlist.old_version": "it does not speak this version any more. Your admin has to update the bridge.",
+    "enlist.not_eligible": "it says that you are not eligible where you are.",
+    "enlist.blocked": "it has blocked you.",
+    "enlist.try_later": "it is busy.",
+    "enlist.unknown_reason": "it gave a reason that this bridge does not know. Your admin should look.",
+    "login.again": "The network did not accept the last login; I try again with new proof.",
+    "login.forgotten": (
+        "The network no longer knows you, as happens after 30 days without a connection. Nobody can reach"
+        " you now. Say `opt-in` to be reachable again under the same address."
+    ),
+    "login.suspended": "The network has suspended you. Nothing is sent until it takes you back.",
+    "login.outdated": "The network does not speak this version of the bridge any more; your admin has to update it.",
+    "reminder.unenlist": (
+        "You have not been connected for {day} days. In {days_left} days the network will forget you and"
+        " nobody will reach you. Say `ping` to connect once."
+    ),
+    # Address, status, ping
+    "address.is": "People find you as {identifier}, shown as “{name}”, on {services}.",
+    "address.none": "You have no address yet. Say `opt-in` to get one.",
+    "status.none": "You have not opted in. Nothing about you has left this homeserver. Say `opt-in` to begin.",
+    "status.is": (
+        "You are {state} on {label}, as {identifier}. Last connected: {connected}. Chats: {contacts}."
+        " {protection}"
+    ),
+    "status.agreed": "being enlisted",
+    "status.enlisting": "being enlisted",
+    "status.enlisted": "reachable",
+    "status.expired": "no longer reachable (say `opt-in` to come back)",
+    "status.suspended": "suspended by the network",
+    "status.leaving": "leaving",
+    "status.never": "never",
+    "status.now": "now",
+    "status.days_ago": "{days} days ago",
+    "ping.well": "Connected to the network; what waited for you is here.",
+    "ping.not_well": "The network cannot be reached now. I keep trying; nothing you write is lost.",
+    # Starting chats
+    "start_chat.usage": (
+        "Say `start-chat <service> <identifier>`, for example `start-chat whatsapp +49 151 00000001`."
+        " Services here: {services}."
+    ),
+    "start_chat.bad_identifier": (
+        "“{identifier}” is not {kind} as {service} uses it. For example: {example}."
+    ),
+    "start_chat.kind_phone": "a telephone number in international form",
+    "start_chat.kind_email": "an e-mail address",
+    "start_chat.kind_handle": "a name",
+    "start_chat.searching": "I am asking the network for this person on {service}.",
+    "start_chat.nobody": (
+        "Nobody can be reached under that identifier on {service}. Either there is nobody, or they have"
+        " not turned on third-party chats: the network does not say which. Ask them to turn it on."
+    ),
+    "start_chat.ready": "Your chat with {name} is ready: accept the invitation to its room.",
+    # Messages
+    "outbound.not_sent": "⚠️ Your message was not sent: {reason}",
+    "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
+    "outbound.unknown_kind": "this kind of message ({kind}) is not part of third-party chats here.",
+    "outbound.too_long": "it has {length} characters and the limit is {limit}.",
+    "outbound.refused": "the network refused it (code {code}).",
+    "outbound.restricted": "the network does not let you write to new people at the moment.",
+    "outbound.malformed": "the network did not understand it. That is a mistake of this bridge.",
+    "outbound.not_reachable": "this person cannot be reached (any more).",
+    "inbound.unknown_kind": (
+        "{name} sent something of a kind ({kind}) that is not available in third-party chats here."
+        " Ask them to send it as text."
+    ),
+    "inbound.unreadable": (
+        "{name} sent a message that could not be decrypted, also after asking again. Ask them to repeat it."
+    ),
+    "identity.changed": (
+        "{name} has a new safety number. That happens with a new phone or a reinstalled app;"
+        " if it matters, ask them by another way whether it was so."
+    ),
+    # Policy
+    "policy.not_permitted": "the admin of this bridge does not let you use it.",
+    "policy.no_account_permitted": "The admin of this bridge has not given you permission to opt in.",
+    "policy.other_homeserver": "This bridge serves only users of its own homeserver.",
+    "policy.one_person": (
+        "This bridge is set up for one person, who is there already. The admin can change that"
+        " (network.custody)."
+    ),
+    "policy.opt_in_first": "you have not opted in. Say `opt-in` to me first.",
+    "policy.still_enlisting": "you are still being enlisted; it will go on by itself.",
+    "policy.expired": "the network no longer knows you. Say `opt-in` to be reachable again.",
+    "policy.suspended": "the network has suspended you.",
+    "policy.not_your_chat": "only the person this chat belongs to can write here.",
+    "policy.unknown_service": "the network has no such service.",
+    "policy.not_reachable": "this person cannot be reached from here.",
+    "policy.has_left": "the account has left.",
+    # Failures
+    "failure.our_mistake": "this bridge made a mistake. The admin finds it in the log.",
+    "matrix.rejected": "the homeserver refused it.",
+    # Rooms and protection
+    "portal.topic": "Third-party chat on {service}. {protection}",
+    "protection.personal.plain": (
+        "Messages are encrypted between your contact and this bridge, which is your own; between the bridge"
+        " and your devices your homeserver can read them."
+    ),
+    "protection.personal.encrypted": (
+        "Messages are encrypted between your contact and this bridge, which is your own, and again between"
+        " the bridge and your devices."
+    ),
+    "protection.operator.plain": (
+        "Messages are encrypted between your contact and this bridge. The operator of the bridge holds your"
+        " keys, and they and your homeserver can read along."
+    ),
+    "protection.operator.encrypted": (
+        "Messages are encrypted between your contact and this bridge, and again between the bridge and your"
+        " devices. The operator of the bridge holds your keys and can read along."
+    ),
+}

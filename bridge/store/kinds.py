@@ -107,7 +107,7 @@ KEYS = _kind(
 PREKEYS = _kind("prekeys", _FENCE, count=accounts.COUNT_PREKEYS, prekey=accounts.ADD_PREKEY)
 UPLOADED = _kind("uploaded", _FENCE, _SETTLE, _OWE, uploaded=accounts.UPLOADED_PREKEYS)
 ENLISTED = _kind("enlisted", _FENCE, _SETTLE, _OWE, state=accounts.CHANGE_STATE, login=accounts.LOGIN)
-ACCOUNT_STATE = _kind("account-state", _OWE, state=accounts.CHANGE_STATE)
+ACCOUNT_STATE = _kind("account-state", _SETTLE, _OWE, state=accounts.CHANGE_STATE)
 CONNECTED = _kind("connected", connected=accounts.CONNECTED)
 LEAVE = _kind(
     "leave",

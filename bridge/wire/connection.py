@@ -146,7 +146,9 @@ class _Connection:
     def _moved(self, happening: Input) -> State:
         following = TRANSITIONS[self.state].get(happening)
         if following is None:
-            raise LocalProtocolError(f"{happening.value} does not fit a connection in state {self.state.value}")
+            raise LocalProtocolError(
+                f"{happening.value} does not fit a connection in state {self.state.value}"
+            )
         return following
 
     def _on_frame(self, payload: bytes) -> list[Event]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.curve import KeyPair
 from bridge.e2ee import session
@@ -102,6 +102,16 @@ class End:
     def read(self, letter: Letter) -> bytes:
         """Open, and give the text only."""
         return self.open(letter).plaintext
+
+    def skip(self, count: int) -> None:
+        """As if ``count`` letters had been sealed and lost."""
+        current = self.kept.current
+        assert current is not None
+        sending = current.ratchet.sending
+        for _ in range(count):
+            sending = sending.next()
+        moved = replace(current, ratchet=replace(current.ratchet, sending=sending))
+        self.stored = replace(self.kept, current=moved).to_bytes()
 
     def archive(self) -> None:
         self.stored = session.archive(self.kept).to_bytes()

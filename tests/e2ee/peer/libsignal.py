@@ -2,7 +2,8 @@
 
 One Node process plays any number of people, each with identity, prekeys and sessions
 of their own. Bytes in, bytes out: nothing of ours runs on that side (the bundle is a
-plain value), and public keys have 32 bytes as on the network. The process is synchronous; one request at a time.
+plain value), and public keys have 32 bytes as on the network. The process is
+synchronous: one request at a time.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Program:
     """The Node process. ``Refused`` comes out of any call that libsignal refuses."""
 
     def __init__(self, node: Path) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             [node, FOLDER / "libsignal.mjs"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

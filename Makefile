@@ -1,0 +1,59 @@
+# `make` alone lists the targets. Each one does all its own set-up, into .venv and .synapse.
+PYTHON ?= python3
+VENV := .venv/bin
+SETUP := $(PYTHON) tools/setup.py
+CODE := bridge tests demo tools
+# Two at a time: half of the suite waits for disks and for programs it has started.
+WORKERS ?= 2
+ONCE ?=
+BIND ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check deep bench image format reference lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: ## a real homeserver, the sandbox and the bridge; watch a conversation, then join it (ONCE=1 ends after it, BIND=ADDRESS opens it)
+	@$(SETUP) runtime synapse
+	@ONCE="$(ONCE)" BIND="$(BIND)" $(VENV)/python -m demo
+
+test: check ## check, then every test: ten minutes on two cores (REQUIRE_ALL=1: a missing program is a failure)
+	@$(SETUP) synapse peers
+	@$(VENV)/pytest -m "not deep" --ignore=tests/house -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: ## format, lint, types, the rules of the house; under a minute
+	@$(SETUP) test
+	@$(VENV)/ruff format --check --quiet $(CODE) || { echo "Not formatted: run 'make format'."; exit 1; }
+	@$(VENV)/ruff check --quiet $(CODE)
+	@$(VENV)/mypy $(CODE)
+	@$(VENV)/pytest -q tests/house
+
+deep: ## the longer forms of the tests: forty minutes
+	@$(SETUP) test synapse peers
+	@$(VENV)/pytest -m deep -n $(WORKERS) --dist loadfile $(ARGS)
+
+bench: ## measure, as ratios of one run
+	@$(SETUP) test peers
+	@$(VENV)/python -m tests.bench $(ARGS)
+
+image: ## build the container image with buildah on a debootstrap base, and run its entrypoint (root)
+	@$(PYTHON) tools/image.py
+
+format: ## format the code and mend what the linter can
+	@$(SETUP) test
+	@$(VENV)/ruff check --fix --quiet $(CODE) || true
+	@$(VENV)/ruff format --quiet $(CODE)
+
+reference: ## write docs/reference/ anew from the code
+	@$(SETUP) runtime
+	@$(VENV)/python -m tools.reference
+
+lock: ## pin requirements/*.txt anew from *.in (UPGRADE=1 also takes newer versions)
+	@$(SETUP) runtime
+	@$(VENV)/python -m tools.lock
+
+clean: ## remove what the other targets made
+	rm -rf .venv .synapse .cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find tests -name node_modules -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The real forms of the ports: clock, randomness, TCP connections, HTTP calls."""

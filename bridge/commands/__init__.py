@@ -1,0 +1,1 @@
+"""What a user says to the bot, and what the bot answers."""

@@ -1,0 +1,59 @@
+"""The commands, as a table: the parser, ``help`` and the documentation read the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.states import Level
+
+MAX_COMMAND_CHARACTERS = 2_000
+"""A command is a line; more is a text for somebody else."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command. ``summary`` is the key of its sentence in ``help``."""
+
+    name: str
+    aliases: tuple[str, ...]
+    usage: str
+    summary: str
+    level: Level
+
+
+HELP = Command("help", ("commands",), "help", "help.help", Level.COMMANDS)
+OPT_IN = Command("opt-in", ("login", "relogin"), "opt-in", "help.opt_in", Level.USER)
+MY_ADDRESS = Command("my-address", ("address",), "my-address", "help.my_address", Level.USER)
+OPT_OUT = Command("opt-out", ("logout",), "opt-out", "help.opt_out", Level.COMMANDS)
+STATUS = Command("status", ("list-logins",), "status", "help.status", Level.COMMANDS)
+START_CHAT = Command(
+    "start-chat", ("pm",), "start-chat <service> <identifier>", "help.start_chat", Level.USER
+)
+PING = Command("ping", ("sync",), "ping", "help.ping", Level.USER)
+CANCEL = Command("cancel", (), "cancel", "help.cancel", Level.COMMANDS)
+
+COMMANDS: Sequence[Command] = (HELP, OPT_IN, MY_ADDRESS, START_CHAT, STATUS, PING, OPT_OUT, CANCEL)
+"""In the order of ``help``."""
+
+_BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A command as somebody said it, with the rest of the line."""
+
+    command: Command
+    arguments: str
+
+
+def parse(text: str, prefix: str) -> Spoken | None:
+    """The command in a line, with or without the prefix; None when the line is something else."""
+    line = text.strip()
+    if len(line) > MAX_COMMAND_CHARACTERS:
+        return None
+    if line.startswith(prefix):
+        line = line.removeprefix(prefix).strip()
+    word, _, rest = line.partition(" ")
+    command = _BY_NAME.get(word.lower().removeprefix("!").removeprefix("/"))
+    return None if command is None else Spoken(command, rest.strip())

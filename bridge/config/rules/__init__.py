@@ -1,0 +1,40 @@
+"""Whether the values fit together: tables of small rules, each with the sentence an admin reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from bridge.config.findings import NO_DOMAIN, Finding, Findings
+from bridge.config.model import Config
+from bridge.config.rules import matrix, parts, people
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What the config is read for."""
+
+    generating: bool = False
+    """A registration is made: it needs no tokens yet, and no profile."""
+    may_write: bool = True
+    """Whether the config file may be written (not with ``--no-update``)."""
+
+
+Rule = Callable[[Config], Findings]
+
+ALWAYS: tuple[Rule, ...] = (
+    matrix.domain, matrix.appservice, people.custody, parts.database, parts.keys,
+    parts.listeners, parts.secrets, parts.encryption, parts.logging,
+)  # fmt: skip
+TO_RUN: tuple[Rule, ...] = (people.profile, people.permissions, matrix.homeserver, matrix.tokens)
+UNWRITABLE: tuple[Rule, ...] = (parts.left_to_generate,)
+
+
+def judge(config: Config, purpose: Purpose) -> Iterator[Finding]:
+    """Everything the rules say."""
+    rules = [] if purpose.generating else [*TO_RUN]
+    rules += [*ALWAYS, *(() if purpose.may_write else UNWRITABLE)]
+    for rule in rules:
+        for finding in rule(config):
+            without_domain = purpose.generating and finding.path == "homeserver.domain"
+            yield replace(finding, exit_code=NO_DOMAIN) if without_domain else finding

@@ -1,0 +1,113 @@
+"""Rules about the homeserver and how we appear on it."""
+
+from __future__ import annotations
+
+import re
+
+from bridge.config.findings import Finding, Findings
+from bridge.config.model import USERNAME_BLANK, Config
+from bridge.config.rules.placeholders import (
+    MIN_SECRET_CHARACTERS,
+    PLACEHOLDER_ADDRESSES,
+    PLACEHOLDER_DOMAINS,
+    PLACEHOLDER_TOKENS,
+    is_address,
+)
+
+GHOST_PREFIX = "ib_"
+"""What ``ids.opaque_localpart`` and the registration begin ghosts with. Another one is refused, not ignored."""
+
+_DOMAIN = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
+
+
+def domain(config: Config) -> Findings:
+    """The homeserver's name."""
+    name = config.homeserver.domain
+    if not name or name in PLACEHOLDER_DOMAINS:
+        yield Finding(
+            "homeserver.domain",
+            f"it is still the example's {name}." if name else "it is not set.",
+            "Write your server's name, what follows the : in your Matrix ID.",
+        )
+    elif not _DOMAIN.fullmatch(name):
+        yield Finding(
+            "homeserver.domain",
+            f"{name!r} is no server name.",
+            "Write the name only, such as my.domain, without https:// or a path.",
+        )
+
+
+def homeserver(config: Config) -> Findings:
+    """The homeserver's address."""
+    address = config.homeserver.address
+    if not address or address in PLACEHOLDER_ADDRESSES:
+        yield Finding(
+            "homeserver.address",
+            f"it is still the example's {address}." if address else "it is not set.",
+            "Write where this bridge reaches it, such as http://localhost:8008.",
+        )
+    elif not is_address(address):
+        yield Finding(
+            "homeserver.address",
+            f"{address!r} is no address.",
+            "Write it as http://host:port or https://host.",
+        )
+
+
+def appservice(config: Config) -> Findings:
+    """How the homeserver reaches us, and the names we claim there."""
+    section = config.appservice
+    if not is_address(section.address):
+        seen = f"{section.address!r} is no address." if section.address else "it is not set."
+        yield Finding(
+            "appservice.address",
+            seen,
+            f"Write where the homeserver reaches this bridge, such as http://localhost:{section.port}.",
+        )
+    if section.username_template != GHOST_PREFIX + USERNAME_BLANK:
+        yield Finding(
+            "appservice.username_template",
+            f"{section.username_template!r} is not supported by this version.",
+            f"Write {GHOST_PREFIX}{USERNAME_BLANK}, or leave it out.",
+        )
+    if not _LOCALPART.fullmatch(section.bot.username):
+        yield Finding(
+            "appservice.bot.username",
+            f"{section.bot.username!r} is no user name.",
+            "Write small letters and digits, without @ or the domain.",
+        )
+    elif section.bot.username.startswith(GHOST_PREFIX):
+        yield Finding(
+            "appservice.bot.username",
+            f"{section.bot.username} would also be the name of a ghost.",
+            f"Write a name that does not begin with {GHOST_PREFIX}.",
+        )
+
+
+def tokens(config: Config) -> Findings:
+    """The two tokens shared with the homeserver."""
+    values = {
+        "as_token": config.appservice.as_token.get_secret_value(),
+        "hs_token": config.appservice.hs_token.get_secret_value(),
+    }
+    for name, value in values.items():
+        if not value or value in PLACEHOLDER_TOKENS:
+            yield Finding(
+                f"appservice.{name}",
+                "the token is not there yet.",
+                "Run `interop-bridge -g`, give the registration to the homeserver, and restart that.",
+            )
+        elif len(value) < MIN_SECRET_CHARACTERS or not value.isascii() or not value.isprintable():
+            yield Finding(
+                f"appservice.{name}",
+                "the token is too short or has unusual characters.",
+                "Run `interop-bridge -g` for new ones, and replace the homeserver's registration.",
+            )
+    chosen = set(values.values()) - PLACEHOLDER_TOKENS - {""}
+    if len(chosen) == 1 and values["as_token"] == values["hs_token"]:
+        yield Finding(
+            "appservice.hs_token",
+            "it is the same as as_token.",
+            "Run `interop-bridge -g` for two different ones.",
+        )

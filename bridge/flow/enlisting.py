@@ -1,0 +1,380 @@
+"""Agreement -> enlisted -> connected -> left, and back. Each step is an entry, so each survives a kill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from bridge.curve import key_pair
+from bridge.e2ee.keys import new_own_keys, new_prekeys, new_signed_prekey
+from bridge.errors import GiveUp, LocalProtocolError, TryAgain
+from bridge.flow import owed
+from bridge.flow.connections import Connections
+from bridge.flow.keyring import Keyring, Keys, Unlocked
+from bridge.flow.parts import Parts
+from bridge.ids import AccountId, RoomId, UserId, derive
+from bridge.lifecycle import Happening, after
+from bridge.network.connector import Connector, EnlistRefused
+from bridge.policy import Act, Allow, Refuse, decide
+from bridge.ports import Row
+from bridge.profile import Reason, Refusal
+from bridge.sentences import Sentence, say
+from bridge.states import AccountState
+from bridge.store import kinds
+from bridge.store.journal import Entry, New
+from bridge.store.tables import accounts, contacts
+from bridge.store.tables.accounts import Account
+
+LOG = structlog.get_logger()
+
+AGREEMENT_VERSION = "1"
+"""The version of the text a user agrees to; the record of the agreement names it."""
+
+FIRST_PREKEY_ID = 1
+
+_STATE_OF: dict[Refusal, Happening] = {
+    Refusal.REFUSED: Happening.REFUSED,
+    Refusal.REAUTHENTICATE: Happening.REFUSED,
+    Refusal.ENLIST_AGAIN: Happening.REFUSED,
+    Refusal.SUSPENDED: Happening.SUSPENDED,
+    Refusal.OUTDATED: Happening.SUSPENDED,
+}
+
+
+class Enlisting:
+    """Brings accounts to the network and away from it."""
+
+    def __init__(
+        self, parts: Parts, keyring: Keyring, connector: Connector, connections: Connections
+    ) -> None:
+        self._parts = parts
+        self._keyring = keyring
+        self._connector = connector
+        self._connections = connections
+
+    async def agree(
+        self, entry: Entry, room_id: RoomId, user_id: UserId, shown_name: str, identifier: str, *said: New
+    ) -> None:
+        """One unit: the agreement record, the account, and the enlistment that is owed."""
+        now = self._parts.clock.now()
+        account_id = AccountId(derive(self._parts.secret, "new-account", entry.entry_id))
+        account = Account(
+            account_id=account_id,
+            user_id=user_id,
+            network=self._parts.profile.id,
+            state=AccountState.AGREED,
+            identifier=identifier,
+            shown_name=shown_name,
+            room_id=room_id,
+            data_key=self._parts.vault.new_account_key(account_id, self._parts.random),
+            own_keys=None,
+            login=None,
+            owner=self._parts.owner,
+            epoch=1,
+            next_prekey_id=FIRST_PREKEY_ID,
+            last_connected_at=None,
+            state_changed_at=now,
+        )
+        agreement = {
+            "agreement_id": derive(self._parts.secret, "agreement", entry.entry_id),
+            "account_id": account_id,
+            "text_version": AGREEMENT_VERSION,
+            "agreed_at": now,
+            "withdrawn_at": None,
+        }
+        rows = self._parts.journal.rows(*said, owed.task(owed.ENLIST, account_id, account_id))
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.AGREE,
+                settle=[{"entry_id": entry.entry_id}],
+                open=[account.to_row()],
+                agree=[agreement],
+                dialogue=[{"room_id": room_id, "dialogue": "", "changed_at": now}],
+                owe=rows,
+                remember=rows,
+            )
+        )
+
+    async def enlist_again(self, entry: Entry, account: Account, *said: New) -> None:
+        """One command back: an account the network forgot or refused is enlisted with its own keys."""
+        state = after(account.state, Happening.ENLIST_AGAIN)
+        task = owed.task(owed.ENLIST, account.account_id, account.account_id + entry.entry_id)
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.ACCOUNT_STATE,
+                settle=[{"entry_id": entry.entry_id}],
+                state=[self._change(account, state)],
+                **self._owe(*said, task),
+            )
+        )
+
+    async def enlist(self, entry: Entry) -> None:
+        """The step: make keys and commit them, then tell the network, as often as it takes."""
+        unlocked = await self._unlocked(entry)
+        if unlocked is None or unlocked.account.state not in (AccountState.AGREED, AccountState.ENLISTING):
+            await self._parts.journal.settle(entry)
+            return
+        account = unlocked.account
+        facts = self._parts.facts(
+            account.user_id, account.state, other_accounts=await self._others(account)
+        )
+        decision = decide(Act.ENLIST, facts)
+        if not isinstance(decision, Allow):
+            sentence = decision.sentence
+            await self._refused(entry, unlocked, Happening.REFUSED, sentence)
+            return
+        if unlocked.keys is None:
+            unlocked = await self._make_keys(unlocked)
+        assert unlocked.keys is not None
+        rows = await accounts.prekeys(self._parts.store, account.account_id)
+        signed = self._keyring.newest_signed(unlocked, rows)
+        try:
+            jid = await self._connector.enlist(
+                unlocked.own,
+                signed,
+                unlocked.keys.noise,
+                identifier=account.identifier,
+                shown_name=account.shown_name,
+            )
+        except EnlistRefused as refusal:
+            if refusal.reason.state is Refusal.RETRY:
+                raise TryAgain("the network asks to enlist later", after=refusal.retry_after) from refusal
+            happening = _STATE_OF[refusal.reason.state]
+            await self._refused(entry, unlocked, happening, say(refusal.reason.sentence))
+            return
+        change = self._change(unlocked.account, after(unlocked.account.state, Happening.ENLISTED))
+        task = owed.task(owed.UPLOAD, account.account_id, account.account_id + entry.entry_id)
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.ENLISTED,
+                fence=[self._fence(account)],
+                settle=[{"entry_id": entry.entry_id}],
+                state=[change],
+                login=[{"account_id": account.account_id, "login": str(jid)}],
+                **self._owe(task),
+            )
+        )
+        self._connections.enlisted(account.account_id)
+
+    async def _make_keys(self, unlocked: Unlocked) -> Unlocked:
+        """One unit: identity, Noise key and prekeys, before the network hears of any of them."""
+        account, rng = unlocked.account, self._parts.random.bytes
+        keys = Keys(new_own_keys(rng), key_pair(rng(32)))
+        first = account.next_prekey_id
+        count = self._parts.profile.limits.prekeys_uploaded
+        signed = new_signed_prekey(keys.own, first, rng)
+        one_time = new_prekeys(first + 1, count, rng)
+        sealed = unlocked.vault.seal(
+            "account.own_keys", account.account_id, keys.to_bytes(), self._parts.random
+        )
+        state: list[Row] = []
+        if account.state is AccountState.AGREED:
+            state.append(self._change(account, after(account.state, Happening.KEYS_MADE)))
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.KEYS,
+                fence=[self._fence(account)],
+                state=state,
+                keys=[{"account_id": account.account_id, "own_keys": sealed}],
+                count=[self._next(account, first + 1 + count)],
+                prekey=self._keyring.prekey_rows(unlocked, signed, one_time),
+            )
+        )
+        made = await self._keyring.unlock(account.account_id)
+        assert made is not None
+        return made
+
+    async def _refused(
+        self, entry: Entry, unlocked: Unlocked, happening: Happening, sentence: Sentence
+    ) -> None:
+        account = unlocked.account
+        state = AccountState.ENLISTING if account.state is AccountState.AGREED else account.state
+        change = self._change(account, after(state, happening))
+        notice = owed.Notice(account.room_id, say("enlist.refused", reason=sentence))
+        rows = self._parts.journal.rows(notice.owed(b"refused" + entry.entry_id))
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.ENLISTED,
+                fence=[self._fence(account)],
+                settle=[{"entry_id": entry.entry_id}],
+                state=[change],
+                owe=rows,
+                remember=rows,
+            )
+        )
+
+    async def upload(self, entry: Entry) -> None:
+        """The step: give the network new prekeys, and tell the user the address others can use."""
+        await self._give_new_prekeys(entry, welcome=True)
+
+    async def top_up(self, entry: Entry) -> None:
+        """The step: one-time prekeys run low; make new ones and give them to the network."""
+        await self._give_new_prekeys(entry, welcome=False)
+
+    async def _give_new_prekeys(self, entry: Entry, *, welcome: bool) -> None:
+        unlocked = await self._unlocked(entry)
+        if unlocked is None or unlocked.account.state is not AccountState.ENLISTED:
+            await self._parts.journal.settle(entry)
+            return
+        account = unlocked.account
+        await self._have_new_prekeys(unlocked)
+        await self._give_prekeys(unlocked)
+        told = self._welcome(account, entry) if welcome else []
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.UPLOADED,
+                fence=[self._fence(account)],
+                settle=[{"entry_id": entry.entry_id}],
+                uploaded=[{"account_id": account.account_id}],
+                **self._owe(*told),
+            )
+        )
+
+    def _welcome(self, account: Account, entry: Entry) -> list[New]:
+        label = self._parts.profile.label
+        done = say("enlist.done", identifier=account.identifier, label=label)
+        invitation = say("enlist.invitation", identifier=account.identifier)
+        return [
+            owed.Notice(account.room_id, done).owed(b"done" + entry.entry_id),
+            owed.Notice(account.room_id, invitation).owed(b"invitation" + entry.entry_id),
+        ]
+
+    async def _have_new_prekeys(self, unlocked: Unlocked) -> None:
+        """A batch that the network does not have yet; made and committed when there is none."""
+        account = unlocked.account
+        if await accounts.prekeys(self._parts.store, account.account_id, only_new=True):
+            return
+        count = self._parts.profile.limits.prekeys_uploaded
+        one_time = new_prekeys(account.next_prekey_id, count, self._parts.random.bytes)
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.PREKEYS,
+                fence=[self._fence(account)],
+                count=[self._next(account, account.next_prekey_id + count)],
+                prekey=self._keyring.prekey_rows(unlocked, None, one_time),
+            )
+        )
+
+    async def _give_prekeys(self, unlocked: Unlocked) -> None:
+        account_id = unlocked.account.account_id
+        rows = await accounts.prekeys(self._parts.store, account_id)
+        signed = self._keyring.newest_signed(unlocked, rows)
+        one_time = [self._keyring.read_one_time(unlocked, row) for row in rows if _is_new_one_time(row)]
+        await self._connections.upload_keys(account_id, unlocked.own, signed, one_time)
+
+    async def leave(self, entry: Entry, account: Account, *said: New) -> None:
+        """One unit: the agreement is withdrawn, and the deletion at the network is owed."""
+        now = self._parts.clock.now()
+        rows = self._parts.journal.rows(
+            *said, owed.task(owed.DELETE, account.account_id, account.account_id, lane=_leaving(account))
+        )
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.LEAVE,
+                settle=[{"entry_id": entry.entry_id}],
+                state=[self._change(account, after(account.state, Happening.LEAVE))],
+                withdraw=[{"account_id": account.account_id, "withdrawn_at": now}],
+                dialogue=[{"room_id": account.room_id, "dialogue": "", "changed_at": now}],
+                owe=rows,
+                remember=rows,
+            )
+        )
+
+    async def delete(self, entry: Entry) -> None:
+        """The step: have the network forget the account, then destroy the keys and say so everywhere."""
+        unlocked = await self._unlocked(entry)
+        if unlocked is None:
+            await self._parts.journal.settle(entry)
+            return
+        account = unlocked.account
+        if account.login is not None:
+            try:
+                await self._connections.delete(account.account_id)
+            except GiveUp:
+                LOG.info("the network knew the account no longer")
+        await self._connections.forget(account.account_id)
+        told = [owed.Notice(account.room_id, say("leave.done")).owed(b"left" + account.account_id)]
+        for contact in await contacts.of_account(self._parts.store, account.account_id):
+            if contact.room_id is not None:
+                notice = owed.Notice(contact.room_id, say("leave.portal"))
+                told.append(notice.owed(b"left" + contact.contact_id))
+        everything: Row = {"account_id": account.account_id}
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.LEFT,
+                fence=[self._fence(account)],
+                settle=[{"entry_id": entry.entry_id}],
+                state=[self._change(account, after(account.state, Happening.DELETED))],
+                destroy=[{**everything, "data_key": b""}],
+                prekeys=[everything],
+                sessions=[everything],
+                contacts=[everything],
+                messages=[everything],
+                entries=[{**everything, "entry_id": entry.entry_id}],
+                **self._owe(*told),
+            )
+        )
+        self._keyring.forget(account)
+
+    async def login_refused(self, account_id: AccountId, reason: Reason) -> None:
+        """The network refused a login: the account's state follows, and the user is told."""
+        account = await accounts.by_id(self._parts.store, account_id)
+        if account is None or account.state is not AccountState.ENLISTED:
+            return
+        forgotten = reason.state in (Refusal.ENLIST_AGAIN, Refusal.REFUSED)
+        happening = Happening.FORGOTTEN if forgotten else Happening.SUSPENDED
+        await self.change(account, happening, say(reason.sentence))
+
+    async def change(self, account: Account, happening: Happening, sentence: Sentence) -> None:
+        """Something happened to an account by itself; the user is told once."""
+        try:
+            state = after(account.state, happening)
+        except LocalProtocolError:
+            return
+        notice = owed.Notice(account.room_id, sentence)
+        key = f"{account.account_id.hex()}/{happening.value}/{account.state_changed_at}"
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.ACCOUNT_STATE, state=[self._change(account, state)], **self._owe(notice.owed(key))
+            )
+        )
+
+    async def _unlocked(self, entry: Entry) -> Unlocked | None:
+        assert entry.account_id is not None
+        return await self._keyring.unlock(entry.account_id)
+
+    async def _others(self, account: Account) -> int:
+        living = await accounts.living(self._parts.store)
+        return sum(1 for each in living if each.user_id != account.user_id)
+
+    def _owe(self, *new: New) -> dict[str, tuple[Row, ...]]:
+        rows = self._parts.journal.rows(*new)
+        return {"owe": rows, "remember": rows}
+
+    def _fence(self, account: Account) -> Row:
+        return {"account_id": account.account_id, "epoch": account.epoch}
+
+    def _change(self, account: Account, state: AccountState) -> Row:
+        return {
+            "account_id": account.account_id,
+            "state": state.value,
+            "old_state": account.state.value,
+            "state_changed_at": self._parts.clock.now(),
+        }
+
+    def _next(self, account: Account, next_prekey_id: int) -> Row:
+        return {
+            "account_id": account.account_id,
+            "next_prekey_id": next_prekey_id,
+            "old_next_prekey_id": account.next_prekey_id,
+        }
+
+
+def _is_new_one_time(row: Row) -> bool:
+    return row["kind"] == "one-time" and not row["uploaded"]
+
+
+def _leaving(account: Account) -> str:
+    """A lane of its own: leaving waits for nothing else that is owed."""
+    return f"leaving:{account.account_id.hex()}"

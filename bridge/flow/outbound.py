@@ -1,0 +1,276 @@
+"""From Matrix to the network: an event is sealed once, and its bytes are sent until they are accepted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.content import Content, Part, Reply, Text, Unknown
+from bridge.e2ee import session as signal
+from bridge.e2ee.bundle import PreKeyBundle
+from bridge.e2ee.session import Record, Sealed
+from bridge.errors import GiveUp, TryAgain
+from bridge.flow import owed
+from bridge.flow.connections import Connections
+from bridge.flow.keyring import Keyring, Unlocked
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact, People
+from bridge.flow.sessions import Held, Sessions
+from bridge.flow.translate import to_payload
+from bridge.flow.waiting import Waiting
+from bridge.ids import EventId, RoomId, StanzaId, UserId, derive, stanza_id
+from bridge.matrix import events
+from bridge.policy import Act, Allow, Hold, Refuse, decide
+from bridge.ports import Row, Step
+from bridge.sentences import Sentence, say
+from bridge.store import kinds
+from bridge.store.errors import Stale
+from bridge.store.journal import ACCEPTED, SEALED, Entry, New
+from bridge.store.tables import messages
+from bridge.store.tables.messages import IN, OUT, Message
+from bridge.wire import payload
+from bridge.wire import stanza as codec
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import ack
+from bridge.wire.vocabulary.message import Message as Outgoing
+
+_BODY = "message.body"
+
+
+def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
+    """The key of a message out: its stanza id, within the account and the chat."""
+    return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, OUT, stanza)
+
+
+class Outbound:
+    """The way out for messages."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        keyring: Keyring,
+        people: People,
+        sessions: Sessions,
+        connections: Connections,
+        waiting: Waiting,
+    ) -> None:
+        self._parts = parts
+        self._keyring = keyring
+        self._people = people
+        self._sessions = sessions
+        self._connections = connections
+        self._waiting = waiting
+
+    async def message_out(
+        self, entry: Entry, event: events.Event, unlocked: Unlocked, contact: Contact
+    ) -> None:
+        """A message event of a portal: seal it, send it, and settle it when the network has it."""
+        content = events.to_content(event)
+        if isinstance(content, events.NotBridged):
+            await self._parts.journal.settle(entry)
+            return
+        try:
+            self._allow(unlocked, contact, content)
+            entry = await self._seal(entry, unlocked, contact, content)
+        except GiveUp as refusal:
+            await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
+            return
+        await self.resume(entry, unlocked, contact)
+
+    async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact) -> None:
+        """Go on with a message that was sealed before: the stored bytes, until they are accepted."""
+        stanza = codec.decode(entry.body)
+        key = message_id_out(self._parts, contact, StanzaId(str(stanza.attributes["id"])))
+        message = await messages.by_id(self._parts.store, key)
+        if message is None or message.event_id is None:
+            await self._parts.journal.settle(entry)
+            return
+        try:
+            await self._deliver(entry, unlocked, contact, stanza, message.event_id)
+        except GiveUp as refusal:
+            owner = unlocked.account.user_id
+            await self._fail(entry, contact, message.event_id, owner, refusal.sentence)
+
+    def _allow(self, unlocked: Unlocked, contact: Contact, content: Content) -> None:
+        account = unlocked.account
+        facts = self._parts.facts(
+            UserId(content.sender),
+            account.state,
+            service=contact.person.service,
+            is_owner=content.sender == account.user_id,
+        )
+        match decide(Act.MESSAGE_OUT, facts):
+            case Refuse(sentence):
+                raise GiveUp(sentence)
+            case Hold(until):
+                raise TryAgain(f"held until {until}")
+            case _:
+                pass
+        unknown = next((part for part in content.parts if isinstance(part, Unknown)), None)
+        if unknown is not None:
+            raise GiveUp(say("outbound.unknown_kind", kind=unknown.kind))
+        longest = self._parts.profile.limits.text_characters
+        length = sum(len(part.plain) for part in content.parts if isinstance(part, Text))
+        if length > longest:
+            raise GiveUp(say("outbound.too_long", length=length, limit=longest))
+
+    async def _seal(self, entry: Entry, unlocked: Unlocked, contact: Contact, content: Content) -> Entry:
+        """One unit: the session moved on and the ciphertext stored. The bundle is fetched outside of it."""
+        account = unlocked.account
+        assert account.login is not None
+        content = await self._resolve_reply(contact, content)
+        plaintext = to_payload(content, own=account.login, contact=contact.person.jid)
+        bundle: PreKeyBundle | None = None
+        while True:
+            async with self._sessions.held(unlocked, contact.contact_id) as held:
+                sealed = self._sealed(unlocked, held, plaintext, bundle)
+                if sealed is not None:
+                    return await self._keep_sealed(entry, unlocked, contact, content, plaintext, held, sealed)
+            bundle = await self._connections.fetch_keys(account.account_id, contact.person.jid)
+
+    def _sealed(
+        self, unlocked: Unlocked, held: Held, plaintext: bytes, bundle: PreKeyBundle | None
+    ) -> Sealed | None:
+        """The message sealed in the session that is held; None when a bundle is needed first."""
+        now, rng = self._parts.clock.now(), self._parts.random.bytes
+        record: Record | None = held.record
+        if not signal.can_seal(record, now):
+            if bundle is None:
+                return None
+            record = signal.start(record, unlocked.own, bundle, rng, now)
+        return signal.seal(record, unlocked.own, payload.pad(plaintext, rng), rng, now)
+
+    async def _keep_sealed(
+        self,
+        entry: Entry,
+        unlocked: Unlocked,
+        contact: Contact,
+        content: Content,
+        plaintext: bytes,
+        held: Held,
+        sealed: Sealed,
+    ) -> Entry:
+        account = unlocked.account
+        key = self._parts.account_key(account.account_id)
+        outgoing = Outgoing(stanza_id(key, EventId(content.id)), contact.person.jid, sealed.kind, sealed.ciphertext)
+        body = codec.encode(outgoing.to_stanza("to"))
+        message_id = message_id_out(self._parts, contact, StanzaId(outgoing.id))
+        row = Message(
+            message_id,
+            account.account_id,
+            contact.contact_id,
+            OUT,
+            StanzaId(outgoing.id),
+            EventId(content.id),
+            "sealed",
+            content.sent_at,
+            unlocked.vault.seal(_BODY, message_id, plaintext, self._parts.random),
+            0,
+            self._parts.clock.now(),
+        )
+        advance = {"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.SEAL,
+                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                advance=[advance],
+                message=[row.to_row()],
+                **self._sessions.moved(unlocked, held, sealed.record),
+            )
+        )
+        return replace(entry, state=SEALED, body=body)
+
+    async def _resolve_reply(self, contact: Contact, content: Content) -> Content:
+        """A reply names a Matrix event; on the network it names a stanza id, or quotes where there is none."""
+        reply = content.in_reply_to
+        if reply is None:
+            return content
+        answered = await messages.by_event(self._parts.store, EventId(reply.id))
+        if answered is None or answered.contact_id != contact.contact_id:
+            return replace(content, in_reply_to=None, parts=_with_quote(content.parts, reply))
+        return replace(
+            content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN)
+        )
+
+    async def _deliver(
+        self, entry: Entry, unlocked: Unlocked, contact: Contact, stanza: Stanza, event_id: EventId
+    ) -> None:
+        """Send the stored bytes until the network acknowledges them; after a doubt the very same."""
+        stanza_id_sent = StanzaId(str(stanza.attributes["id"]))
+        awaited = (ack.MESSAGE, str(stanza_id_sent), None)
+        async with self._waiting.marked(contact, event_id):
+            answer = await self._connections.deliver(
+                unlocked.account.account_id, stanza, awaited, step=Step.SEND
+            )
+        if answer.error is not None:
+            known = self._parts.profile.ack_errors.get(str(answer.error))
+            if known is not None and known.retry:
+                raise TryAgain("the network asks to send again later")
+            raise GiveUp(say(known.sentence if known is not None else "outbound.refused", code=answer.error))
+        await self._accepted(entry, contact, event_id, message_id_out(self._parts, contact, stanza_id_sent))
+
+    async def _accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
+        change = {
+            "message_id": message_id,
+            "state": "accepted",
+            "old_state": "sealed",
+            "changed_at": self._parts.clock.now(),
+        }
+        rows = self._parts.journal.rows(*self._status(contact, event_id, "SUCCESS", delivered_to=()))
+        settle = [{"entry_id": entry.entry_id}]
+        try:
+            await self._parts.store.commit(
+                kinds.unit(kinds.ACCEPTED, settle=settle, owe=rows, remember=rows, change=[change])
+            )
+        except Stale:  # its receipt was quicker than its acknowledgement
+            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
+
+    def _status(
+        self,
+        contact: Contact,
+        event_id: EventId,
+        status: str,
+        *,
+        sentence: Sentence | None = None,
+        delivered_to: tuple[UserId, ...] | None = None,
+    ) -> list[New]:
+        room_id = contact.row.room_id
+        failed = status.startswith("FAIL")
+        if room_id is None or not (failed or self._parts.settings.status_events):
+            return []
+        reason = "com.beeper.unsupported_event" if failed else None
+        return [owed.Status(room_id, event_id, status, reason, sentence, delivered_to).owed()]
+
+    async def _fail(
+        self, entry: Entry, contact: Contact, event_id: EventId, sender: UserId, sentence: Sentence
+    ) -> None:
+        """It will never be sent: the sender is told, and the lane goes on."""
+        room_id = contact.row.room_id
+        assert room_id is not None
+        notice = owed.Notice(room_id, say("outbound.not_sent", reason=sentence), event_id, sender)
+        new = [
+            notice.owed(f"failed/{event_id}"),
+            *self._status(contact, event_id, "FAIL_PERMANENT", sentence=sentence),
+        ]
+        rows = self._parts.journal.rows(*new)
+        settle = [{"entry_id": entry.entry_id}]
+        change: list[Row] = []
+        if entry.state == SEALED:
+            key = self._parts.account_key(contact.row.account_id)
+            change.append(
+                {
+                    "message_id": message_id_out(self._parts, contact, stanza_id(key, event_id)),
+                    "state": "failed",
+                    "old_state": "sealed",
+                    "changed_at": self._parts.clock.now(),
+                }
+            )
+        await self._parts.store.commit(
+            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+        )
+
+
+def _with_quote(parts: tuple[Part, ...], reply: Reply) -> tuple[Part, ...]:
+    if not reply.quoted:
+        return parts
+    quote = "\n".join(f"> {line}" for line in reply.quoted.splitlines())
+    return (Text(quote), *parts)

@@ -1,0 +1,104 @@
+"""What every flow is given: the ports, the profile, and the decisions of the config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.ids import AccountId, EventId, RoomId, UserId, derive, log_id, transaction_id
+from bridge.labels import service_label
+from bridge.policy import Facts
+from bridge.ports import Clock, Homeserver, Random, Store
+from bridge.profile import Profile, Service
+from bridge.states import AccountState, Custody, Level
+from bridge.store.journal import Journal
+from bridge.store.vault import Vault
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the admin decided."""
+
+    bot: UserId
+    domain: str
+    command_prefix: str
+    custody: Custody
+    connection: Literal["on-demand", "always"]
+    room_version: str
+    status_events: bool
+    appservice_id: str
+    level_of: Callable[[UserId], Level]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The ports and facts that flows share. ``puppets`` acts as real users, where the admin allows it."""
+
+    clock: Clock
+    random: Random
+    store: Store
+    journal: Journal
+    vault: Vault
+    homeserver: Homeserver
+    puppets: Homeserver | None
+    profile: Profile
+    settings: Settings
+    owner: str
+    secret: bytes = field(repr=False)
+    """Keys everything this installation derives; never leaves it."""
+
+    def account_key(self, account_id: AccountId) -> bytes:
+        """The key of everything derived for one account, so that two accounts share no name."""
+        return derive(self.secret, "account", account_id, size=32)
+
+    def transaction(self, *parts: str | bytes) -> str:
+        """A Matrix transaction id made of content keys."""
+        return transaction_id(self.secret, *parts)
+
+    def log_id(self, identifier: str | bytes) -> str:
+        """What stands for an identifier in the log."""
+        return log_id(self.secret, identifier)
+
+    def ghost(self, localpart: str) -> UserId:
+        """The Matrix user of a ghost."""
+        return UserId(f"@{localpart}:{self.settings.domain}")
+
+    def label(self, service: Service) -> str:
+        """A service's label as people see it."""
+        return service_label(service.label, self.profile.label if self.profile.is_sandbox else None)
+
+    def facts(
+        self,
+        user: UserId,
+        account: AccountState | None = None,
+        *,
+        service: Service | None = None,
+        is_owner: bool = True,
+        other_accounts: int = 0,
+    ) -> Facts:
+        """What policy knows about a user and what they are about to do."""
+        level = self.settings.level_of(user)
+        return Facts(
+            level=level,
+            custody=self.settings.custody,
+            other_accounts=other_accounts,
+            account=account,
+            service_known=service is not None,
+            is_owner=is_owner,
+            partner_allowed=self._may_reach(service),
+            local_user=user.endswith(f":{self.settings.domain}"),
+        )
+
+    def _may_reach(self, service: Service | None) -> bool:
+        """Other partners' people only where the network joins partners with each other."""
+        return service is None or service.integrator == 0 or self.profile.partner_to_partner
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in Matrix to answer to: a room and, where there is one, the event answered."""
+
+    room_id: RoomId
+    event_id: EventId | None = None
+    user_id: UserId | None = None

@@ -1,0 +1,136 @@
+"""Portals: the room and the ghost that stand for a contact, made when first needed.
+
+Making one can stop anywhere. The room's alias is a keyed hash of account and contact in a namespace
+that only we may use, so a half-made room is found by it and adopted; what is missing is added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bridge.errors import BridgeError
+from bridge.flow.keyring import Unlocked
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact
+from bridge.ids import ContactId, RoomId
+from bridge.labels import protection
+from bridge.matrix import rooms
+from bridge.matrix.errors import AliasTaken
+from bridge.sentences import render, say
+from bridge.store import kinds
+
+LOG = structlog.get_logger()
+
+
+class Portals:
+    """Finds or makes the room of a contact."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._locks: WeakValueDictionary[ContactId, asyncio.Lock] = WeakValueDictionary()
+
+    async def ready(self, unlocked: Unlocked, contact: Contact, *, user_started: bool = False) -> Contact:
+        """The contact with a room in which the ghost is, and to which the owner is invited."""
+        if contact.row.room_id is not None and not contact.row.owner_absent:
+            return contact
+        lock = self._locks.get(contact.contact_id)
+        if lock is None:
+            lock = self._locks[contact.contact_id] = asyncio.Lock()
+        async with lock:
+            return await self._make(unlocked, contact, user_started=user_started)
+
+    async def _make(self, unlocked: Unlocked, contact: Contact, *, user_started: bool) -> Contact:
+        home, bot = self._parts.homeserver, self._parts.settings.bot
+        owner = unlocked.account.user_id
+        await home.register(contact.row.ghost)
+        await home.set_display_name(contact.ghost, contact.shown_name)
+        room_id = contact.row.room_id or await self._room(unlocked, contact)
+        members = await home.members(bot, room_id)
+        if members.get(contact.ghost) != "join":
+            await home.invite(bot, room_id, contact.ghost)
+            await home.join(contact.ghost, room_id)
+        if members.get(owner) not in ("join", "invite"):
+            await home.invite(bot, room_id, owner)
+        if members.get(owner) != "join":
+            await self._greet_by_puppet(unlocked, contact, room_id, user_started=user_started)
+        await self._keep(unlocked, contact, room_id)
+        return replace(contact, row=replace(contact.row, room_id=room_id, owner_absent=0))
+
+    async def _room(self, unlocked: Unlocked, contact: Contact) -> RoomId:
+        """A new room, or the one that an earlier try left behind."""
+        settings, profile, service = self._parts.settings, self._parts.profile, contact.person.service
+        label = self._parts.label(service)
+        portal = rooms.Portal(
+            bot=settings.bot,
+            owner=unlocked.account.user_id,
+            ghost=contact.ghost,
+            alias_localpart=contact.row.alias,
+            name=contact.shown_name,
+            topic=self._topic(label),
+            room_version=settings.room_version,
+            info=rooms.BridgeInfo(
+                appservice_id=settings.appservice_id,
+                network=profile.id,
+                network_name=profile.label,
+                service=service.id,
+                service_name=label,
+                receiver=self._parts.log_id(unlocked.account.account_id),
+            ),
+        )
+        spec = rooms.portal_room(portal)
+        try:
+            return await self._parts.homeserver.create_room(settings.bot, spec)
+        except AliasTaken:
+            alias = f"#{contact.row.alias}:{settings.domain}"
+            found = await self._parts.homeserver.resolve_alias(alias)
+            if found is None:
+                raise
+            return found
+
+    def _topic(self, label: str) -> str:
+        line = protection(self._parts.settings.custody, encrypted_portal=False)
+        return render(say("portal.topic", service=label, protection=line))
+
+    async def _greet_by_puppet(
+        self, unlocked: Unlocked, contact: Contact, room_id: RoomId, *, user_started: bool
+    ) -> None:
+        """Join and mark as direct in the user's name, where the admin allows it; a comfort, never needed."""
+        puppets, owner = self._parts.puppets, unlocked.account.user_id
+        if puppets is None:
+            return
+        try:
+            if user_started:
+                await puppets.join(owner, room_id)
+            direct = await puppets.account_data(owner, "m.direct")
+            marked = rooms.with_direct(direct, contact.ghost, room_id)
+            if marked is not None:
+                await puppets.set_account_data(owner, "m.direct", marked)
+        except BridgeError as error:
+            LOG.info("double puppeting failed", error=type(error).__name__)
+
+    async def _keep(self, unlocked: Unlocked, contact: Contact, room_id: RoomId) -> None:
+        account = unlocked.account
+        row = {"contact_id": contact.contact_id, "room_id": room_id, "owner_absent": 0}
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.PORTAL,
+                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                room=[row],
+            )
+        )
+
+    async def owner_left(self, unlocked: Unlocked, contact: Contact) -> None:
+        """The owner left: they are invited again when there is something new to show."""
+        account = unlocked.account
+        row = {"contact_id": contact.contact_id, "room_id": contact.row.room_id, "owner_absent": 1}
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.PORTAL,
+                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                room=[row],
+            )
+        )

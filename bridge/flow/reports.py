@@ -1,0 +1,238 @@
+"""What is told to people: notices, statuses and receipts, both ways. Each is an entry until it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.errors import GiveUp
+from bridge.flow import owed
+from bridge.flow.connections import Connections
+from bridge.flow.keyring import Keyring, Unlocked
+from bridge.flow.outbound import message_id_out
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact, People
+from bridge.ids import EventId, Jid, StanzaId
+from bridge.matrix import events
+from bridge.policy import Act, Allow, decide
+from bridge.ports import Row, Step
+from bridge.sentences import Sentence, render
+from bridge.store import kinds
+from bridge.store.journal import Entry, New
+from bridge.store.tables import messages
+from bridge.store.tables.messages import IN, Message
+from bridge.wire import stanza as codec
+from bridge.wire.vocabulary import ack, receipt
+
+RECEIPT_IN = "receipt-in"
+READ_IN_MATRIX = "receipt"
+"""The endpoint's word for a read receipt of the homeserver."""
+
+DELIVERED_TYPES = (receipt.DELIVERED, receipt.INACTIVE)
+READ_TYPES = (receipt.READ, receipt.PLAYED)
+
+_RANK = {"sealed": 0, "failed": 0, "accepted": 1, "delivered": 2, "read": 3}
+"""No state goes backwards: a later receipt of a lower rank is ignored."""
+
+
+class Reports:
+    """Tells people on both sides what became of messages."""
+
+    def __init__(self, parts: Parts, keyring: Keyring, people: People, connections: Connections) -> None:
+        self._parts = parts
+        self._keyring = keyring
+        self._people = people
+        self._connections = connections
+
+    async def tell(self, entry: Entry) -> None:
+        """The step for a notice. A room that refuses it for good is left alone."""
+        notice = owed.Notice.from_bytes(self._parts.journal.read(entry))
+        body = events.notice_content(
+            render(notice.sentence),
+            reply_to=notice.event_id,
+            mentions=(notice.user_id,) if notice.user_id else (),
+        )
+        try:
+            await self._parts.homeserver.send(
+                self._parts.settings.bot,
+                notice.room_id,
+                "m.room.message",
+                body,
+                transaction_id=self._parts.transaction("notice", entry.entry_id),
+                step=Step.NOTICE,
+            )
+        except GiveUp:
+            pass
+        await self._parts.journal.settle(entry)
+
+    async def status(self, entry: Entry) -> None:
+        """The step for a status of an event (com.beeper.message_send_status)."""
+        status = owed.Status.from_bytes(self._parts.journal.read(entry))
+        body: dict[str, Any] = {
+            "m.relates_to": {"rel_type": "m.reference", "event_id": status.event_id},
+            "status": status.status,
+            "network": self._parts.profile.id,
+        }
+        if status.reason is not None:
+            body["reason"] = status.reason
+        if status.sentence is not None:
+            body["message"] = render(status.sentence)
+        if status.delivered_to is not None:
+            body["delivered_to_users"] = list(status.delivered_to)
+        try:
+            await self._parts.homeserver.send(
+                self._parts.settings.bot,
+                status.room_id,
+                "com.beeper.message_send_status",
+                body,
+                transaction_id=self._parts.transaction("status", entry.entry_id),
+                step=Step.NOTICE,
+            )
+        except GiveUp:
+            pass
+        await self._parts.journal.settle(entry)
+
+    async def send_receipt(self, entry: Entry) -> None:
+        """The step for a receipt that is owed to a contact; it stays owed until it is acknowledged."""
+        assert entry.account_id is not None
+        out = owed.ReceiptOut.from_bytes(entry.account_id, self._parts.journal.read(entry))
+        stanza = receipt.Receipt(
+            tuple(out.stanza_ids), Jid.parse(out.jid), out.kind, int(out.at)
+        ).to_stanza("to")
+        awaited = (ack.RECEIPT, str(out.stanza_ids[0]), out.kind)
+        await self._connections.deliver(entry.account_id, stanza, awaited, step=Step.RECEIPT)
+        await self._parts.journal.settle(entry)
+
+    def receipt_entry(self, unlocked: Unlocked, arrived: receipt.Receipt, raw: bytes) -> New:
+        """The entry for a receipt of a contact, in the lane of what arrives from them."""
+        account_id = unlocked.account.account_id
+        digest = self._people.digest(unlocked, arrived.peer)
+        key = digest + f"/{arrived.type}/{','.join(arrived.ids)}".encode()
+        return New(RECEIPT_IN, f"in:{account_id.hex()}:{digest.hex()}", key, raw, account_id)
+
+    async def receipt_in(self, entry: Entry) -> None:
+        """The step for a contact's receipt: delivered is the bot's read receipt, read is the ghost's."""
+        assert entry.account_id is not None
+        unlocked = await self._keyring.unlock(entry.account_id)
+        arrived = receipt.parse(codec.decode(self._parts.journal.read(entry)), "from")
+        assert isinstance(arrived, receipt.Receipt)
+        state = "read" if arrived.type in READ_TYPES else "delivered"
+        known = arrived.type in (*READ_TYPES, *DELIVERED_TYPES)
+        contact = await self._people.by_jid(unlocked, arrived.peer) if unlocked and known else None
+        if unlocked is None or contact is None or not self._may_show(unlocked, contact):
+            await self._parts.journal.settle(entry)
+            return
+        reported = await self._reported(contact, arrived, state)
+        if reported and contact.row.room_id is not None:
+            reader = contact.ghost if state == "read" else self._parts.settings.bot
+            newest = max(reported, key=lambda message: message.sent_at)
+            assert newest.event_id is not None
+            await self._parts.homeserver.mark_read(reader, contact.row.room_id, newest.event_id)
+        await self._keep_reported(entry, contact, reported, state)
+
+    def _may_show(self, unlocked: Unlocked, contact: Contact) -> bool:
+        account = unlocked.account
+        facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
+        return isinstance(decide(Act.RECEIPT_IN, facts), Allow)
+
+    async def _reported(self, contact: Contact, arrived: receipt.Receipt, state: str) -> list[Message]:
+        """The messages a receipt is about and that it is news for."""
+        found = []
+        for each in arrived.ids:
+            key = message_id_out(self._parts, contact, StanzaId(each))
+            message = await messages.by_id(self._parts.store, key)
+            if message is not None and _RANK[message.state] < _RANK[state]:
+                found.append(message)
+        return found
+
+    async def _keep_reported(
+        self, entry: Entry, contact: Contact, reported: list[Message], state: str
+    ) -> None:
+        now = self._parts.clock.now()
+        change: list[Row] = [
+            {
+                "message_id": message.message_id,
+                "state": state,
+                "old_state": message.state,
+                "changed_at": now,
+            }
+            for message in reported
+        ]
+        new: list[New] = []
+        if self._parts.settings.status_events and contact.row.room_id is not None:
+            new = [
+                owed.Status(
+                    contact.row.room_id, message.event_id, "SUCCESS", delivered_to=(contact.ghost,)
+                ).owed()
+                for message in reported
+                if message.event_id is not None
+            ]
+        rows = self._parts.journal.rows(*new)
+        settle = [{"entry_id": entry.entry_id}]
+        await self._parts.store.commit(
+            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+        )
+
+    async def read_in_matrix(self, entry: Entry, user: str, event_id: EventId) -> None:
+        """The owner read a message: a read receipt is owed for it and for what came before it."""
+        message = await messages.by_event(self._parts.store, event_id)
+        unlocked = await self._keyring.unlock(message.account_id) if message is not None else None
+        if message is None or unlocked is None or message.direction != IN:
+            await self._parts.journal.settle(entry)
+            return
+        contact = await self._people.by_id(unlocked, message.contact_id)
+        account = unlocked.account
+        if contact is None:
+            await self._parts.journal.settle(entry)
+            return
+        facts = self._parts.facts(
+            account.user_id,
+            account.state,
+            service=contact.person.service,
+            is_owner=user == account.user_id,
+        )
+        if not isinstance(decide(Act.RECEIPT_OUT, facts), Allow):
+            await self._parts.journal.settle(entry)
+            return
+        unread = await messages.unread_until(self._parts.store, contact.contact_id, message.sent_at)
+        await self._owe_read(entry, unlocked, contact, unread)
+
+    async def _owe_read(
+        self, entry: Entry, unlocked: Unlocked, contact: Contact, unread: Any
+    ) -> None:
+        now = self._parts.clock.now()
+        new: list[New] = []
+        if unread:
+            ids = tuple(message.stanza_id for message in unread)
+            out = owed.ReceiptOut(
+                unlocked.account.account_id, str(contact.person.jid), ids, receipt.READ, now
+            )
+            new.append(out.owed(contact.contact_id))
+        change: list[Row] = [
+            {
+                "message_id": message.message_id,
+                "state": "seen",
+                "old_state": "shown",
+                "changed_at": now,
+            }
+            for message in unread
+        ]
+        rows = self._parts.journal.rows(*new)
+        settle = [{"entry_id": entry.entry_id}]
+        await self._parts.store.commit(
+            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+        )
+
+    async def put_aside(self, entry: Entry, sentence: Sentence) -> None:
+        """End an entry that cannot go on; whoever waits for it in Matrix is told why."""
+        new: list[New] = []
+        if entry.kind == "event":
+            event = events.parse(self._parts.journal.read(entry)) if entry.state == "accepted" else None
+            if isinstance(event, events.Event):
+                notice = owed.Notice(event.room, sentence, event.id, event.sender)
+                new.append(notice.owed(f"failed/{event.id}"))
+        elif entry.account_id is not None:
+            unlocked = await self._keyring.unlock(entry.account_id)
+            if unlocked is not None:
+                notice = owed.Notice(unlocked.account.room_id, sentence)
+                new.append(notice.owed(b"aside" + entry.entry_id))
+        await self._parts.journal.settle(entry, *new)

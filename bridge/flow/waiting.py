@@ -1,0 +1,72 @@
+"""The mark "waiting": shown when a message was not accepted in time, taken away when it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from bridge.errors import BridgeError
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact
+from bridge.ids import EventId
+from bridge.matrix import events
+from bridge.ports import Step
+from bridge.sentences import render, say
+from bridge.store import kinds
+from bridge.store.tables import contacts
+
+MARK_AFTER_S = 10.0
+"""Longer than any healthy way through, shorter than a person's patience."""
+
+
+class Waiting:
+    """One line a chat, never one a message."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    @asynccontextmanager
+    async def marked(self, contact: Contact, event_id: EventId) -> AsyncIterator[None]:
+        """While the block runs: mark the chat when it takes long; unmark it when it ended well."""
+        mark = asyncio.get_running_loop().create_task(self._mark_later(contact, event_id))
+        try:
+            yield
+        finally:
+            mark.cancel()
+            with suppress(asyncio.CancelledError, BridgeError):
+                await mark
+        await self._unmark(contact)
+
+    async def _mark_later(self, contact: Contact, event_id: EventId) -> None:
+        await self._parts.clock.sleep(MARK_AFTER_S)
+        row = await contacts.by_id(self._parts.store, contact.contact_id)
+        if row is None or row.waiting_event is not None or row.room_id is None:
+            return
+        shown = await self._parts.homeserver.send(
+            self._parts.settings.bot,
+            row.room_id,
+            "m.room.message",
+            events.notice_content(render(say("outbound.waiting")), reply_to=event_id),
+            transaction_id=self._parts.transaction("waiting", contact.contact_id, event_id),
+            step=Step.NOTICE,
+        )
+        await self._keep(contact, shown)
+
+    async def _unmark(self, contact: Contact) -> None:
+        """Idempotent: a mark whose removal was cut short is removed with the next message."""
+        row = await contacts.by_id(self._parts.store, contact.contact_id)
+        if row is None or row.waiting_event is None or row.room_id is None:
+            return
+        with suppress(BridgeError):
+            await self._parts.homeserver.redact(
+                self._parts.settings.bot,
+                row.room_id,
+                row.waiting_event,
+                transaction_id=self._parts.transaction("waited", contact.contact_id, row.waiting_event),
+            )
+            await self._keep(contact, None)
+
+    async def _keep(self, contact: Contact, event_id: EventId | None) -> None:
+        row = {"contact_id": contact.contact_id, "waiting_event": event_id}
+        await self._parts.store.commit(kinds.unit(kinds.WAITING, waiting=[row]))

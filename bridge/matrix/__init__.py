@@ -1,0 +1,1 @@
+"""The Matrix edge. Nothing is imported here, so that the front can load the endpoint alone."""

@@ -1,0 +1,167 @@
+"""Where the homeserver pushes transactions (Application Service API, section Pushing events).
+
+What arrives is stored before it is answered; when it cannot be stored, the answer is 503 and the
+homeserver pushes it again. A duplicate is harmless under any transaction id, because keys are event
+ids. This is front code: it knows neither keys nor what a message means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from bridge.matrix.transactions import BadJson, Intake, NotJson, read_object, split
+from bridge.ports import Clock
+
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Above the largest honest transaction: 100 events that each carry a previous content (2 x 64 KiB), 100
+ephemeral and 100 to-device parts of 64 KiB make 26 MiB. Less would stop the queue for ever."""
+MAX_QUERY_BYTES = 64 * 1024
+"""A ping is one short object."""
+READ_SECONDS = 30.0
+"""A homeserver gives up after 60 s; a body that takes half of that is not on its way."""
+MAX_CONCURRENT = 4
+"""The homeserver sends one at a time and another when it gave up on one; bounds memory to 4 bodies."""
+CHUNK_BYTES = 64 * 1024
+
+RUNNER_OPTIONS: Mapping[str, Any] = {"auto_decompress": False, "access_log": None}
+"""For the ``AppRunner`` that serves these routes: nothing is unpacked, and no path is logged."""
+
+_log = structlog.get_logger(__name__)
+
+
+def appservice_routes(*, hs_token: str, intake: Intake, clock: Clock) -> list[web.RouteDef]:
+    """The routes of the homeserver listener; serve them with ``RUNNER_OPTIONS``."""
+    endpoint = Endpoint(hs_token=hs_token, intake=intake, clock=clock)
+    prefix = "/_matrix/app/v1"
+    return [
+        web.put(prefix + "/transactions/{transaction}", endpoint.transaction),
+        web.get(prefix + "/rooms/{alias}", endpoint.query, allow_head=False),
+        web.get(prefix + "/users/{user}", endpoint.query, allow_head=False),
+        web.post(prefix + "/ping", endpoint.ping),
+        web.route("*", "/_matrix/{tail:.*}", endpoint.unknown),
+    ]
+
+
+class Endpoint:
+    """Holds the token's digest and counts the transactions that are being read."""
+
+    def __init__(self, *, hs_token: str, intake: Intake, clock: Clock) -> None:
+        self._token = _sha256(hs_token.encode())
+        self._intake = intake
+        self._clock = clock
+        self._reading = 0
+
+    async def transaction(self, request: web.Request) -> web.Response:
+        """Store every durable part, then answer 200."""
+        self._authenticate(request)
+        with self._place():
+            body = await self._read(request, MAX_BODY_BYTES)
+            try:
+                received = split(request.match_info["transaction"], body)
+            except (NotJson, BadJson) as error:
+                raise _malformed(error) from None
+            del body
+            try:
+                if received:
+                    await self._intake.accept(received)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be answered 200
+                _log.error("transaction not stored", error=type(error).__name__)
+                raise _failure(503, "M_UNKNOWN", "The transaction could not be stored.") from None
+        return web.json_response({})
+
+    async def query(self, request: web.Request) -> web.Response:
+        """Whether a ghost or an alias exists: never, since all of them are made before anyone can ask.
+
+        Nobody makes one, or learns whether a person exists, by guessing a name.
+        """
+        self._authenticate(request)
+        raise _failure(404, "M_NOT_FOUND", "There is none of this name.")
+
+    async def ping(self, request: web.Request) -> web.Response:
+        """Answer the homeserver's ping, which we ask for at start."""
+        self._authenticate(request)
+        with self._place():
+            try:
+                read_object(await self._read(request, MAX_QUERY_BYTES))
+            except (NotJson, BadJson) as error:
+                raise _malformed(error) from None
+        return web.json_response({})
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        """Another path or method of the Matrix API."""
+        self._authenticate(request)
+        raise _failure(404, "M_UNRECOGNIZED", "This is not part of the application service API.")
+
+    def _authenticate(self, request: web.Request) -> None:
+        """Compare the token, always, over digests of one length; only the header counts."""
+        given = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
+        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        right = hmac.compare_digest(_sha256(token.strip()), self._token)
+        if not given:
+            raise _failure(401, "M_MISSING_TOKEN", "A token is required.")
+        if not right or scheme.lower() != b"bearer":
+            raise _failure(403, "M_FORBIDDEN", "The token is wrong.")
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the few places for bodies in memory; 503 when all are taken."""
+        if self._reading >= MAX_CONCURRENT:
+            raise _failure(503, "M_UNKNOWN", "Too many transactions at once.")
+        self._reading += 1
+        try:
+            yield
+        finally:
+            self._reading -= 1
+
+    async def _read(self, request: web.Request, limit: int) -> bytes:
+        """The body, never more than ``limit`` bytes of it, within ``READ_SECONDS``."""
+        if "Content-Encoding" in request.headers:
+            raise _failure(415, "M_UNKNOWN", "Compressed bodies are not accepted.")
+        if (request.content_length or 0) > limit:
+            raise _too_large()
+        body = bytearray()
+        try:
+            async with self._clock.limit(READ_SECONDS):
+                async for chunk in request.content.iter_chunked(CHUNK_BYTES):
+                    body += chunk
+                    if len(body) > limit:
+                        raise _too_large()
+        except TimeoutError:
+            raise _failure(408, "M_UNKNOWN", "The body took too long.") from None
+        except (web.RequestPayloadError, ConnectionError):
+            raise _failure(400, "M_NOT_JSON", "The body ended early.") from None
+        return bytes(body)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+class _Refused(web.HTTPException):
+    """An answer with a Matrix error code."""
+
+    def __init__(self, status: int, body: Mapping[str, str]) -> None:
+        self.status_code = status
+        super().__init__(text=json.dumps(body), content_type="application/json")
+        self.force_close()  # what is left of a refused body is not for the next request
+
+
+def _failure(status: int, errcode: str, error: str) -> _Refused:
+    return _Refused(status, {"errcode": errcode, "error": error})
+
+
+def _too_large() -> _Refused:
+    return _failure(413, "M_TOO_LARGE", "The body is too large.")
+
+
+def _malformed(error: Exception) -> _Refused:
+    errcode = "M_NOT_JSON" if isinstance(error, NotJson) else "M_BAD_JSON"
+    return _failure(400, errcode, "The body is not a transaction.")

@@ -1,0 +1,109 @@
+"""The database as the bridge uses it: opened, locked, migrated and checked; then units and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge.ports import Clock, Random, Row, Store, Unit, Value
+from bridge.store.engine import Engine
+from bridge.store.errors import cannot_open
+from bridge.store.migrations import SCHEMA_FOLDER, Schema, load_schema, migrate
+from bridge.store.postgres import PostgresEngine
+from bridge.store.postgres_connections import place
+from bridge.store.sqlite import SqliteEngine
+from bridge.store.writer import Writer
+
+SQLITE_PREFIX = "sqlite3-fk-wal:"
+POSTGRES_PREFIXES = ("postgres://", "postgresql://")
+NAME_BYTES = 4
+"""Tells instances apart in the server's list of connections."""
+
+
+class Database(Store):
+    """An open database. One process has it at a time."""
+
+    def __init__(self, engine: Engine, backup: str | None) -> None:
+        self.engine = engine
+        self.writer = Writer(engine)
+        self.backup = backup
+
+    async def commit(self, unit: Unit) -> None:
+        """See ``bridge.ports.Store``. Cancelling the caller does not cancel the commit (F30)."""
+        await self.writer.commit(unit)
+
+    async def read(self, sql: str, **parameters: Value) -> Sequence[Row]:
+        """See ``bridge.ports.Store``; ``TryAgain`` when the database does not answer."""
+        return await self.engine.read(sql, parameters)
+
+    async def changed(self) -> None:
+        """Return after the next commit of a kind that wakes; none between two calls is missed."""
+        await self.engine.changed()
+
+    async def truncate_log(self) -> None:
+        """After keys were destroyed: leave nothing of them in the write-ahead log (S29)."""
+        await self.engine.truncate_log()
+
+    @property
+    def open_calls(self) -> int:
+        """Calls that a thread of the engine has not answered; a simulated clock waits for them."""
+        return self.engine.open_calls
+
+    async def close(self) -> None:
+        """Commit what is queued, close all connections, free the lock."""
+        try:
+            await self.writer.close()
+        finally:
+            await self.engine.close()
+
+
+async def open_database(
+    url: str,
+    *,
+    profile_id: str,
+    clock: Clock,
+    random: Random,
+    backup: bool = True,
+    wakes: frozenset[str] = frozenset(),
+    schema_folder: Path = SCHEMA_FOLDER,
+) -> Database:
+    """Open ``sqlite3-fk-wal:<path>`` or ``postgres://..``, take its lock, migrate and check it.
+
+    ``wakes``: names of the kinds whose commit wakes ``changed``. Raises ``Misconfigured``: code 40
+    when another process has it, 14 when it cannot be used safely, 15 when it is not ours to use.
+    """
+    schema = load_schema(schema_folder)
+    name = f"interop-bridge-{random.bytes(NAME_BYTES).hex()}"
+    engine, where = await _open_engine(url, schema, wakes, clock, name)
+    try:
+        kept = await migrate(
+            engine.session, schema, where=where, profile_id=profile_id, clock=clock, backup=backup
+        )
+        await engine.take_over()
+    except BaseException:
+        await engine.close()
+        raise
+    return Database(engine, kept)
+
+
+async def _open_engine(
+    url: str, schema: Schema, wakes: frozenset[str], clock: Clock, name: str
+) -> tuple[Engine, str]:
+    if url.startswith(SQLITE_PREFIX):
+        path = sqlite_path(url)
+        return await SqliteEngine.open(path, schema.columns, wakes), str(path)
+    if url.startswith(POSTGRES_PREFIXES):
+        return await PostgresEngine.open(url, schema.columns, wakes, clock, name), place(url)
+    raise cannot_open(
+        "database",
+        "the address is neither sqlite3-fk-wal:<path> nor postgres://...",
+        "Write one of the two.",
+    )
+
+
+def sqlite_path(url: str) -> Path:
+    """The path in an address, without the ``file:`` and ``?options`` that other bridges write."""
+    path = url.removeprefix(SQLITE_PREFIX).removeprefix("file:").partition("?")[0]
+    if not path or path == ":memory:":
+        raise cannot_open("database", "the address names no file.", f"Write {SQLITE_PREFIX}<path>.")
+    return Path(path).absolute()

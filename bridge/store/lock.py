@@ -1,0 +1,38 @@
+"""A SQLite database belongs to one process: an flock on a file beside it, freed by any end of it (F29)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from bridge.store.errors import cannot_open, locked
+
+LOCK_SUFFIX = ".lock"
+PID_BYTES = 20
+"""More than any process id has digits."""
+
+
+class FileLock:
+    """The lock while it is held."""
+
+    def __init__(self, database: Path) -> None:
+        """Take the lock of ``database`` at once, or raise ``Misconfigured`` with code 40."""
+        path = database.with_name(database.name + LOCK_SUFFIX)
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            remedy = "Give the bridge's user a folder that it may write to."
+            raise cannot_open(str(path), f"cannot be opened ({error.strerror}).", remedy) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._file, PID_BYTES, 0).decode("ascii", "replace").strip()
+            os.close(self._file)
+            raise locked(str(database), f" (process {holder})" if holder.isdigit() else "") from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def free(self) -> None:
+        """Let another process have it. The file stays: to delete it would give two processes a lock each."""
+        os.close(self._file)

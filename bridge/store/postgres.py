@@ -1,0 +1,260 @@
+"""PostgreSQL: one writing connection, one that holds the lock and listens, a few that read.
+
+Units of one kind run together (``merging``); when anything does not fit, the transaction is rolled
+back and the batch runs again unit by unit, each under a savepoint. Every batch first looks at the
+lease, a number that each new owner raises and that stays locked until the commit: a process that
+lost its lock without noticing can write nothing (F29).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+from bridge.errors import TryAgain
+from bridge.ports import Clock, Row, Statement, Unit, Value
+from bridge.store.columns import Columns
+from bridge.store.dialect import Prepared, for_postgres
+from bridge.store.engine import Outcome, rows_in_order, wrong_count
+from bridge.store.errors import AlreadyThere, Fenced, Malformed
+from bridge.store.merging import Group, Merged, Merging
+from bridge.store.postgres_connections import READ_SECONDS, Guard, Readers, connect, unusable
+from bridge.store.postgres_session import PostgresSession
+
+WRITE_SECONDS = 30.0
+"""A batch that takes longer has an unknown outcome; its connection is cut."""
+STATEMENTS_KEPT = 1_000
+LEASE_TABLE = "store_lease"
+
+_FAULTS_OF_A_UNIT = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    asyncpg.SyntaxOrAccessError,
+    asyncpg.CardinalityViolationError,
+    asyncpg.UnsupportedClientFeatureError,
+)
+
+
+class _Refused(Exception):
+    """Something of a batch did not fit; ``outcome`` is what it means when the batch is one unit."""
+
+    def __init__(self, outcome: Exception) -> None:
+        super().__init__(str(outcome))
+        self.outcome = outcome
+
+
+class PostgresEngine:
+    """One database, of which a schema is ours: the first of the search path."""
+
+    open_calls = 0
+
+    def __init__(self, url: str, columns: Columns, wakes: frozenset[str], clock: Clock, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._columns = columns
+        self._merging = Merging(columns)
+        self._wakes = wakes
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._guard = Guard(url, name, clock, self._woken.set)
+        self._readers = Readers(url, name, clock)
+        self._writing: Any = None
+        self._lease: int | None = None
+        self._prepare = lru_cache(STATEMENTS_KEPT)(self._prepared)
+
+    @classmethod
+    async def open(
+        cls, url: str, columns: Columns, wakes: frozenset[str], clock: Clock, name: str
+    ) -> PostgresEngine:
+        """Take the lock and connect; ``Misconfigured`` when that cannot be, or the server is unsafe."""
+        engine = cls(url, columns, wakes, clock, name)
+        try:
+            await engine._guard.take()
+            engine._writing = await connect(url, name, clock, writing=True)
+        except BaseException as error:
+            await engine.close()
+            if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+                raise unusable(url, error) from error
+            raise
+        return engine
+
+    @property
+    def session(self) -> PostgresSession:
+        """See ``Engine``."""
+        return PostgresSession(self._writing, self._columns, self._url)
+
+    async def take_over(self) -> None:
+        """See ``Engine``: raise the lease, so that an earlier owner can write no more."""
+        sql = f"UPDATE {LEASE_TABLE} SET lease_epoch = lease_epoch + 1 RETURNING lease_epoch"  # noqa: S608
+        self._lease = await self._writing.fetchval(sql)
+        if self._lease is None:
+            raise unusable(self._url, ValueError("its lease is missing"))
+
+    async def write(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        """See ``Engine``."""
+        outcomes: list[Outcome] = [self._fault(unit) for unit in units]
+        sound = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        if not sound:
+            return outcomes
+        try:
+            async with self._clock.limit(WRITE_SECONDS):
+                await self._make_ready()
+                found = await self._transact([units[index] for index in sound])
+        except BaseException:
+            self._drop()
+            raise
+        for index, outcome in zip(sound, found, strict=True):
+            outcomes[index] = outcome
+        return outcomes
+
+    async def read(self, sql: str, parameters: Mapping[str, Value]) -> Sequence[Row]:
+        """See ``Engine``. A connection that turns out dead is tried anew once: to read again is harmless."""
+        prepared = self._prepare(sql, False)
+        if not prepared.is_select:
+            raise Malformed("only a SELECT reads")
+        if missing := set(prepared.names) - parameters.keys():
+            raise Malformed(f"no value for {sorted(missing)}")
+        values = [parameters[name] for name in prepared.names]
+        try:
+            async with self._clock.limit(READ_SECONDS):
+                return [dict(record) for record in await self._readers.fetch(prepared.sql, values)]
+        except _FAULTS_OF_A_UNIT as error:
+            raise Malformed(f"{type(error).__name__}: {error}") from error
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise TryAgain(f"reading: {type(error).__name__}") from error
+
+    async def changed(self) -> None:
+        """See ``Engine``."""
+        await self._woken.wait()
+        self._woken.clear()
+
+    async def truncate_log(self) -> None:
+        """See ``Engine``: the server's log is the server's business."""
+
+    async def close(self) -> None:
+        """See ``Engine``."""
+        self._drop()
+        self._readers.close()
+        await self._guard.close()
+
+    def _drop(self) -> None:
+        if self._writing is not None:
+            self._writing.terminate()
+            self._writing = None
+
+    def _fault(self, unit: Unit) -> Outcome:
+        try:
+            for _, statement, rows in rows_in_order(unit):
+                names = self._prepare(statement.sql, True).names
+                for row in rows:
+                    self._columns.check(names, row)
+        except Malformed as error:
+            return error
+        except ValueError as error:
+            return Malformed(str(error))
+        return None
+
+    def _prepared(self, sql: str, guard: bool) -> Prepared:
+        return for_postgres(sql, self._columns, guard=guard)
+
+    async def _make_ready(self) -> None:
+        """Hold the lock and a living connection, or raise."""
+        await self._guard.take()
+        if self._writing is None or self._writing.is_closed():
+            self._writing = await connect(self._url, self._name, self._clock, writing=True)
+
+    async def _transact(self, units: Sequence[Unit]) -> Sequence[Outcome]:
+        await self._begin()
+        try:
+            for group in self._merging.groups(units):
+                await self._run_group(group)
+            outcomes: list[Outcome] = [None] * len(units)
+        except _Refused as refused:
+            await self._writing.execute("ROLLBACK")
+            if len(units) == 1:
+                return [refused.outcome]
+            await self._begin()
+            outcomes = [await self._run_guarded(unit) for unit in units]
+        await self._notify(units, outcomes)
+        if await self._writing.execute("COMMIT") != "COMMIT":
+            raise TryAgain("the transaction was rolled back")  # PostgreSQL answers ROLLBACK without an error
+        return outcomes
+
+    async def _begin(self) -> None:
+        """Open the transaction and hold the lease until its end; one exchange for both."""
+        held = f"SELECT 1 FROM {LEASE_TABLE} WHERE lease_epoch = {self._lease:d} FOR SHARE"  # noqa: S608
+        if await self._writing.execute(f"BEGIN; {held}") != "SELECT 1":
+            raise Fenced("another process has taken over the database")
+
+    async def _notify(self, units: Sequence[Unit], outcomes: Sequence[Outcome]) -> None:
+        stored = {unit.kind.name for unit, outcome in zip(units, outcomes, strict=True) if outcome is None}
+        if stored & self._wakes:
+            await self._writing.execute(self._guard.notify)
+
+    async def _run_group(self, group: Group) -> None:
+        if group.forms is None or sum(len(rows) for unit in group.units for rows in unit.rows.values()) == 1:
+            for unit in group.units:
+                await self._run_unit(unit)
+            return
+        first = group.units[0]
+        for name, statement in first.kind.statements.items():
+            rows = [row for unit in group.units for row in unit.rows.get(name, ())]
+            if rows:
+                await self._run_merged(first, name, statement, group.forms[name], rows)
+
+    async def _run_merged(
+        self, unit: Unit, name: str, statement: Statement, merged: Merged, rows: Sequence[Row]
+    ) -> None:
+        arrays = [[row[parameter] for row in rows] for parameter in merged.names]
+        try:
+            if merged.counts:
+                touched, distinct = await self._writing.fetchrow(merged.sql, *arrays)
+            else:
+                touched = distinct = _count(await self._writing.execute(merged.sql, *arrays))
+        except _FAULTS_OF_A_UNIT as error:
+            raise _Refused(_meaning(error, statement)) from error
+        if statement.expect is not None:
+            wanted = statement.expect * len(rows)
+            if touched != wanted or distinct != wanted:
+                raise _Refused(wrong_count(unit, name, touched))
+
+    async def _run_unit(self, unit: Unit) -> None:
+        for name, statement, rows in rows_in_order(unit):
+            prepared = self._prepare(statement.sql, True)
+            for row in rows:
+                values = [row[parameter] for parameter in prepared.names]
+                try:
+                    count = _count(await self._writing.execute(prepared.sql, *values))
+                except _FAULTS_OF_A_UNIT as error:
+                    raise _Refused(_meaning(error, statement)) from error
+                if statement.expect is not None and count != statement.expect:
+                    raise _Refused(wrong_count(unit, name, count))
+
+    async def _run_guarded(self, unit: Unit) -> Outcome:
+        """A unit under its savepoint: what is wrong with it concerns nobody else."""
+        await self._writing.execute("SAVEPOINT unit")
+        try:
+            await self._run_unit(unit)
+        except _Refused as refused:
+            await self._writing.execute("ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit")
+            return refused.outcome
+        await self._writing.execute("RELEASE SAVEPOINT unit")
+        return None
+
+
+def _count(status: str) -> int:
+    """The rows of a status such as ``UPDATE 1`` or ``INSERT 0 1``; a SELECT's are the rows it found."""
+    return int(status.rpartition(" ")[2])
+
+
+def _meaning(error: Exception, statement: Statement) -> Exception:
+    """What an error of PostgreSQL means to the unit's caller. Its text is left out: it quotes values."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return TryAgain("the database refuses the bridge's role a right that it needs")
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return (statement.error or AlreadyThere)(type(error).__name__)
+    return Malformed(type(error).__name__)

@@ -1,0 +1,229 @@
+"""Connections to PostgreSQL: checked, a guard that holds the lock and listens, and a few readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg  # type: ignore[import-untyped]
+
+from bridge.errors import Misconfigured
+from bridge.ports import Clock
+from bridge.store.engine import WAIT_FOR_LOCK_MS
+from bridge.store.errors import Fenced, cannot_open, locked
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+READ_CONNECTIONS = 4
+"""Reads are short; more would only compete with the writing connection for the server's cores."""
+IDLE_IN_TRANSACTION_MS = 60_000
+"""The server ends a transaction that was left open by a process that hangs."""
+OLDEST_SERVER = 15
+STATEMENT_CACHE = 500
+"""More than there are statements."""
+CHANNEL = "interop_bridge_work"
+WAIT_FOR_LEASE_MS = 1_000
+"""The server needs a moment to notice that an owner was killed; a second process must end within 2 s."""
+LOCK_CLASS = 0x1B
+"""The first half of the advisory lock's key; the second is a hash of the schema."""
+
+_TAKE_LOCK = "SELECT pg_advisory_lock($1, hashtext(current_schema()))"
+_SAFE = """SELECT current_setting('server_version_num')::int / 10000 AS version,
+    current_setting('fsync') AS fsync,
+    current_setting('full_page_writes') AS full_page_writes,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('server_encoding') AS server_encoding,
+    current_schema() AS schema,
+    pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS read_only"""
+
+
+def place(url: str) -> str:
+    """Host and database of an address, without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}{parts.path}"
+
+
+def unusable(url: str, error: Exception) -> Misconfigured:
+    """PostgreSQL does not let us in."""
+    what = str(error) if isinstance(error, asyncpg.PostgresError | OSError) else ""
+    return cannot_open(
+        place(url),
+        f"PostgreSQL cannot be used: {what or type(error).__name__}.",
+        "Check database.uri, and that the server runs and lets this user in.",
+    )
+
+
+async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:
+    """A connection with our settings. A writing one is refused where commits would not last."""
+    settings = {
+        "application_name": name,
+        "jit": "off",
+        "lock_timeout": str(WAIT_FOR_LOCK_MS),
+        "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        "default_transaction_read_only": "off" if writing else "on",
+    }
+    async with clock.limit(CONNECT_SECONDS):
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, server_settings=settings, statement_cache_size=STATEMENT_CACHE
+        )
+    try:
+        if writing:
+            check_safe(place(url), dict(await connection.fetchrow(_SAFE)))
+        for kind, decode in (("numeric", _number), ("bool", _truth)):
+            await connection.set_type_codec(
+                kind, schema="pg_catalog", encoder=str, decoder=decode, format="text"
+            )
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+def check_safe(where: str, settings: dict[str, Any]) -> None:
+    """Refuse a server that would lose a confirmed commit, or on which we cannot write (F27)."""
+    for name in ("fsync", "full_page_writes", "synchronous_commit"):
+        if settings[name] == "off":
+            raise cannot_open(
+                where,
+                f"PostgreSQL runs with {name}=off and may lose what it confirmed.",
+                f"Set {name} to on.",
+            )
+    if settings["version"] < OLDEST_SERVER:
+        raise cannot_open(
+            where,
+            f"PostgreSQL {settings['version']} is too old.",
+            f"Version {OLDEST_SERVER} or newer is needed.",
+        )
+    if settings["server_encoding"] != "UTF8":
+        raise cannot_open(
+            where, "is not in UTF-8.", "Make it with: createdb --encoding=UTF8 --template=template0"
+        )
+    if settings["schema"] is None:
+        raise cannot_open(where, "has no schema that this user may use.", "Set the role's search_path.")
+    if settings["read_only"]:
+        raise cannot_open(where, "can only be read: it is a replica.", "Name the primary server.")
+
+
+def _number(text: str) -> int | float:
+    """A sum of 64-bit integers is ``numeric`` in PostgreSQL and an integer in SQLite."""
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _truth(text: str) -> int:
+    """SQLite has no truth values of its own but 0 and 1."""
+    return int(text == "t")
+
+
+class Guard:
+    """The connection that holds the advisory lock and hears notifications.
+
+    When it is lost, the lock is: it is taken again before the next write, unless another process
+    was faster.
+    """
+
+    def __init__(self, url: str, name: str, clock: Clock, wake: Callable[[], None]) -> None:
+        self._url = url
+        self._name = name
+        self._clock = clock
+        self._wake = wake
+        self._connection: Any = None
+        self._was_held = False
+        self.notify = f"NOTIFY {CHANNEL}"
+
+    async def take(self) -> None:
+        """Hold the lock: ``Misconfigured`` (40) at the first try, ``Fenced`` later, when another has it."""
+        if self._connection is not None and not self._connection.is_closed():
+            return
+        connection = await connect(self._url, self._name, self._clock, writing=True)
+        try:
+            await connection.execute(f"SET lock_timeout = {WAIT_FOR_LEASE_MS}")
+            await connection.fetchval(_TAKE_LOCK, LOCK_CLASS)
+            await connection.add_listener(CHANNEL, self._heard)
+        except BaseException as error:
+            connection.terminate()
+            if not isinstance(error, asyncpg.LockNotAvailableError):
+                raise
+            if self._was_held:
+                raise Fenced("another process has the database's lock") from error
+            raise locked(place(self._url), "") from error
+        connection.add_termination_listener(self._lost)
+        self._connection = connection
+        if self._was_held:
+            self._wake()  # whatever was notified in between
+        self._was_held = True
+
+    async def close(self) -> None:
+        """Give the lock back, so that the next process need not wait until the server notices."""
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        connection.remove_termination_listener(self._lost)
+        try:
+            async with self._clock.limit(CONNECT_SECONDS):
+                await connection.fetchval("SELECT pg_advisory_unlock_all()")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            pass  # a lost connection has no lock any more
+        finally:
+            connection.terminate()
+
+    def _heard(self, *_: object) -> None:
+        self._wake()
+
+    def _lost(self, _: object) -> None:
+        self._wake()
+
+
+class Readers:
+    """At most ``READ_CONNECTIONS`` connections that can only read, opened when needed."""
+
+    def __init__(self, url: str, name: str, clock: Clock) -> None:
+        self._url = url
+        self._name = name
+        self._clock = clock
+        self._idle: list[Any] = []
+        self._places = asyncio.Semaphore(READ_CONNECTIONS)
+        self._closed = False
+
+    async def fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        """The records of a SELECT. An idle connection that turns out dead is replaced once."""
+        async with self._places:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.is_closed():
+                    try:
+                        return await self._use(connection, sql, values)
+                    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                        break
+            connection = await connect(self._url, self._name, self._clock, writing=False)
+            return await self._use(connection, sql, values)
+
+    async def _use(self, connection: Any, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        try:
+            found: Sequence[Any] = await connection.fetch(sql, *values)
+        except asyncpg.PostgresError as error:
+            if isinstance(error, asyncpg.PostgresConnectionError):
+                connection.terminate()
+            else:
+                self._keep(connection)
+            raise
+        except BaseException:
+            connection.terminate()
+            raise
+        self._keep(connection)
+        return found
+
+    def _keep(self, connection: Any) -> None:
+        if self._closed or connection.is_closed():
+            connection.terminate()
+        else:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that are idle; one in use is closed when its read ends."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().terminate()

@@ -1,0 +1,1 @@
+"""A conversation through every real part, on this machine."""

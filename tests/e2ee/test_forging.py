@@ -1,0 +1,257 @@
+"""A forged, truncated or replayed message raises and changes no state, in every position."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.curve import KeyPair
+from bridge.e2ee import session
+from bridge.e2ee.cipher import encrypt, message_keys, tag
+from bridge.e2ee.errors import BadMessage, Duplicate, UnknownPreKey
+from bridge.e2ee.keys import typed
+from bridge.e2ee.message import covered_part, prekey_message, read_prekey_message
+from bridge.errors import RemoteProtocolError
+from tests.e2ee.support import NOW, End, Letter, acquainted
+
+QUICK = settings(max_examples=150, derandomize=True, deadline=None)
+
+
+def refused(end: End, letter: Letter, error: type[Exception] = RemoteProtocolError) -> None:
+    """The letter raises, and neither the record nor a prekey is touched."""
+    before = end.stored, dict(end.unspent)
+    with pytest.raises(error):
+        end.open(letter)
+    assert (end.stored, end.unspent) == before
+
+
+def first_letter(*, one_time: bool = True) -> tuple[End, End, Letter]:
+    """Alice's first letter, still on its way to bob."""
+    alice, bob = End("alice"), End("bob")
+    alice.start(bob.bundle(one_time=one_time))
+    return alice, bob, alice.seal()
+
+
+PLAIN = acquainted()[0].seal()
+FIRST = first_letter()[2]
+
+
+@QUICK
+@given(st.integers(0, len(PLAIN[1]) - 1), st.integers(0, 7))
+def test_a_plain_message_with_any_bit_changed_is_refused(position: int, bit: int) -> None:
+    alice, bob = acquainted()
+    kind, ciphertext = alice.seal()
+    changed = bytearray(ciphertext)
+    changed[position] ^= 1 << bit
+    refused(bob, (kind, bytes(changed)))
+    assert bob.read((kind, ciphertext)) == b"hello"
+
+
+@QUICK
+@given(st.integers(0, len(FIRST[1]) - 1), st.integers(0, 7))
+def test_a_first_message_with_any_bit_changed_starts_nothing_else(position: int, bit: int) -> None:
+    # Outside the MAC are only the low half of the first byte, the registration id and field numbers that
+    # become unknown or the like; whatever is opened has the same text, sender and session.
+    alice, bob, (kind, ciphertext) = first_letter()
+    changed = bytearray(ciphertext)
+    changed[position] ^= 1 << bit
+    before = bob.stored, dict(bob.unspent)
+    try:
+        opened = bob.open((kind, bytes(changed)))
+    except RemoteProtocolError:
+        assert (bob.stored, bob.unspent) == before
+        assert bob.read((kind, ciphertext)) == b"hello"
+        return
+    was, now = read_prekey_message(ciphertext), read_prekey_message(bytes(changed))
+    assert (now.base_key, now.identity, now.prekey_id) == (was.base_key, was.identity, was.prekey_id)
+    assert (opened.plaintext, opened.identity) == (b"hello", alice.own.identity.public)
+
+
+@pytest.mark.parametrize("size", range(0, len(PLAIN[1]), 3))
+def test_a_truncated_plain_message_is_refused(size: int) -> None:
+    alice, bob = acquainted()
+    refused(bob, ("msg", alice.seal()[1][:size]), BadMessage)
+
+
+@pytest.mark.parametrize("size", range(0, len(FIRST[1]), 5))
+def test_a_truncated_first_message_is_refused(size: int) -> None:
+    _, bob, (kind, ciphertext) = first_letter()
+    refused(bob, (kind, ciphertext[:size]), BadMessage)
+
+
+def test_replays_are_duplicates_and_change_nothing() -> None:
+    alice, bob, first = first_letter()
+    bob.read(first)
+    refused(bob, first, Duplicate)
+    alice.read(bob.seal())
+    second, third, fourth = alice.seal(), alice.seal(), alice.seal()
+    for letter in (fourth, second):
+        bob.read(letter)
+        refused(bob, letter, Duplicate)
+    bob.read(third)
+    for letter in (first, second, third, fourth):
+        refused(bob, letter, Duplicate)
+
+
+def test_a_replay_into_an_archived_session_is_a_duplicate() -> None:
+    alice, bob = acquainted()
+    letter = alice.seal()
+    bob.read(letter)
+    bob.start(alice.bundle())
+    refused(bob, letter, Duplicate)
+
+
+@QUICK
+@given(st.binary(max_size=120), st.sampled_from(["msg", "pkmsg"]))
+def test_any_bytes_are_refused(data: bytes, kind: session.Kind) -> None:
+    _, bob = acquainted()
+    for start in (b"", b"\x33"):
+        refused(bob, (kind, start + data), BadMessage)
+
+
+def test_the_wrong_kind_is_refused() -> None:
+    alice, bob, (_, ciphertext) = first_letter()
+    refused(bob, ("msg", ciphertext))
+    bob.read(("pkmsg", ciphertext))
+    alice.read(bob.seal())
+    refused(bob, ("pkmsg", alice.seal()[1]), BadMessage)
+
+
+def test_a_message_for_somebody_else_is_refused() -> None:
+    alice, bob = acquainted()
+    carol = End("carol")
+    alice.stored = None
+    alice.start(carol.bundle())
+    refused(bob, alice.seal())
+    refused(bob, ("msg", carol_letter(alice, carol)), BadMessage)
+
+
+def carol_letter(alice: End, carol: End) -> bytes:
+    """A plain message of alice to carol."""
+    carol.read(alice.seal())
+    alice.read(carol.seal())
+    return alice.seal()[1]
+
+
+def test_a_message_sent_back_to_its_writer_is_refused() -> None:
+    alice, bob = acquainted()
+    refused(alice, alice.seal(), BadMessage)
+    del bob
+
+
+def test_another_identity_around_a_known_session_is_refused() -> None:
+    # The outer part has no MAC. Who could swap the identity there could make a stranger of a friend.
+    alice, bob, (kind, ciphertext) = first_letter()
+    second = read_prekey_message(alice.seal()[1])
+    bob.read((kind, ciphertext))
+    assert second.prekey_id is not None
+    swapped = prekey_message(
+        registration_id=second.registration_id,
+        prekey_id=second.prekey_id,
+        signed_prekey_id=second.signed_prekey_id,
+        base_key=second.base_key,
+        identity=End("mallory").own.identity.public,
+        message=second.message.covered + second.message.mac,
+    )
+    refused(bob, ("pkmsg", swapped), BadMessage)
+
+
+def test_a_first_message_whose_identity_is_not_its_writers_is_refused() -> None:
+    # Mallory knows alice's identity key, not its private half: X3DH gives another secret.
+    mallory, bob = End("mallory"), End("bob")
+    mallory.start(bob.bundle())
+    own = read_prekey_message(mallory.seal()[1])
+    forged = prekey_message(
+        registration_id=1,
+        prekey_id=own.prekey_id,
+        signed_prekey_id=own.signed_prekey_id,
+        base_key=own.base_key,
+        identity=End("alice").own.identity.public,
+        message=own.message.covered + own.message.mac,
+    )
+    refused(bob, ("pkmsg", forged), BadMessage)
+
+
+@pytest.mark.parametrize("which", ["base_key", "identity", "ratchet_key"])
+def test_keys_of_low_order_are_refused(which: str) -> None:
+    _, bob, (_, ciphertext) = first_letter()
+    message = read_prekey_message(ciphertext)
+    covered, mac = message.message.covered, message.message.mac
+    if which == "ratchet_key":
+        covered = covered_part(bytes(32), 0, 0, message.message.ciphertext)
+    forged = prekey_message(
+        registration_id=1,
+        prekey_id=message.prekey_id,
+        signed_prekey_id=message.signed_prekey_id,
+        base_key=bytes(32) if which == "base_key" else message.base_key,
+        identity=bytes(32) if which == "identity" else message.identity,
+        message=covered + mac,
+    )
+    refused(bob, ("pkmsg", forged), BadMessage)
+    alice, bob = acquainted()
+    refused(bob, ("msg", covered_part(bytes(32), 0, 0, bytes(16)) + bytes(8)), BadMessage)
+    del alice
+
+
+def test_a_forged_far_jump_draws_no_randomness_and_moves_nothing() -> None:
+    alice, bob = acquainted()
+    alice.skip(20_000)
+    _, ciphertext = alice.seal()
+
+    def no_randomness(count: int) -> bytes:
+        raise AssertionError(f"{count} bytes drawn before the MAC held")
+
+    bob.rng = no_randomness
+    refused(bob, ("msg", ciphertext[:-1] + bytes([ciphertext[-1] ^ 1])), BadMessage)
+
+
+def test_an_oversized_message_is_refused_before_any_key_is_looked_for() -> None:
+    class Untouchable:
+        def one_time(self, id: int) -> KeyPair | None:
+            raise AssertionError(id)
+
+        def signed(self, id: int) -> KeyPair | None:
+            raise AssertionError(id)
+
+    alice, bob, (_, ciphertext) = first_letter()
+    for kind in ("pkmsg", "msg"):
+        with pytest.raises(BadMessage, match="too large"):
+            session.open(
+                bob.record,
+                bob.own,
+                kind,
+                ciphertext + bytes(2**20),
+                Untouchable(),
+                bob.rng,
+                NOW,
+            )
+    del alice
+
+
+def test_wrong_padding_and_a_wrong_mac_are_one_error() -> None:
+    # A peer may seal what has no right padding; nobody may learn from the answer which of both it was.
+    texts = []
+    for wrong in ("padding", "mac"):
+        alice, bob = acquainted()
+        current = alice.kept.current
+        assert current is not None
+        keys = message_keys(current.ratchet.sending.seed())
+        body = encrypt(keys, b"sixteen bytes ok")
+        covered = covered_part(current.ratchet.own.public, 0, 0, body[:16] if wrong == "padding" else body)
+        mac = tag(keys, typed(alice.own.identity.public), typed(bob.own.identity.public), covered)
+        with pytest.raises(BadMessage) as caught:
+            bob.open(("msg", covered + (mac if wrong == "padding" else bytes(8))))
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+
+
+def test_a_failed_first_message_spends_no_prekey() -> None:
+    alice, bob, (kind, ciphertext) = first_letter()
+    refused(bob, (kind, ciphertext[:-30] + bytes(1) + ciphertext[-29:]))
+    assert len(bob.unspent) == 1
+    assert bob.open((kind, ciphertext)).spent_prekey is not None
+    assert bob.unspent == {}
+    late = alice.seal()
+    bob.stored = None
+    refused(bob, late, UnknownPreKey)

@@ -1,0 +1,130 @@
+"""The stored form of a record: round trips, older versions, damage.
+
+``records/version-N.json`` holds one record of each version that was ever written, made by
+two ends of ours (``acquainted`` of support.py with letters skipped and a session archived),
+with the keys and the letters that must open from it. They are never made anew.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.curve import KeyPair, key_pair
+from bridge.e2ee import session
+from bridge.e2ee.keys import OwnKeys
+from bridge.e2ee.record import VERSION, Record
+from bridge.errors import LocalProtocolError
+from tests.e2ee.support import NOW, End, acquainted, dice
+
+FOLDER = Path(__file__).parent / "records"
+QUICK = settings(max_examples=100, derandomize=True, deadline=None)
+
+
+class NoPreKeys:
+    """For letters that need none."""
+
+    def one_time(self, id: int) -> KeyPair | None:
+        return None
+
+    def signed(self, id: int) -> KeyPair | None:
+        return None
+
+
+def busy() -> End:
+    """An end with a pending session, archived ones, skipped keys and several chains."""
+    alice, bob = acquainted()
+    for number in range(4):
+        alice.seal()
+        bob.read(alice.seal())
+        bob.skip(number)
+        alice.read(bob.seal())
+    alice.start(bob.bundle())
+    alice.start(bob.bundle(one_time=False))
+    return alice
+
+
+BUSY = busy().kept.to_bytes()
+
+
+def test_a_record_is_the_same_after_storing() -> None:
+    record = Record.from_bytes(BUSY)
+    assert record.to_bytes() == BUSY
+    assert Record.from_bytes(record.to_bytes()) == record
+    assert BUSY[0] == VERSION
+
+
+@QUICK
+@given(st.lists(st.sampled_from("aAbBsx"), max_size=25))
+def test_any_record_is_the_same_after_storing(steps: list[str]) -> None:
+    alice, bob = acquainted()
+    for step in steps:
+        end, other = (alice, bob) if step in "aAs" else (bob, alice)
+        if step in "sx":
+            end.start(other.bundle(one_time=step == "s"))
+        else:
+            letter = end.seal()
+            if step in "ab":
+                other.read(letter)
+    for end in (alice, bob):
+        record = end.kept
+        assert Record.from_bytes(record.to_bytes()) == record
+
+
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_a_record_of_every_version_opens_and_goes_on(version: int) -> None:
+    saved = json.loads((FOLDER / f"version-{version}.json").read_text())
+    own = OwnKeys(saved["registration_id"], key_pair(bytes.fromhex(saved["identity"])))
+    record = Record.from_bytes(bytes.fromhex(saved["record"]))
+    for letter in saved["letters"]:
+        opened = session.open(
+            record, own, letter["kind"], bytes.fromhex(letter["ciphertext"]), NoPreKeys(), dice("on"), NOW
+        )
+        assert opened.plaintext == letter["text"].encode()
+        record = opened.record
+    assert session.seal(record, own, b"on", dice("on"), NOW).kind == "msg"
+
+
+@pytest.mark.parametrize("version", [0, VERSION + 1, 255])
+def test_a_record_of_a_newer_program_is_refused(version: int) -> None:
+    with pytest.raises(LocalProtocolError, match="version"):
+        Record.from_bytes(bytes([version]) + BUSY[1:])
+
+
+def test_a_truncated_or_longer_record_is_refused() -> None:
+    for size in range(len(BUSY)):
+        with pytest.raises(LocalProtocolError):
+            Record.from_bytes(BUSY[:size])
+    with pytest.raises(LocalProtocolError, match="left over"):
+        Record.from_bytes(BUSY + b"\x00")
+
+
+@QUICK
+@given(st.integers(0, len(BUSY) - 1), st.integers(1, 255))
+def test_a_damaged_record_is_refused_or_stays_a_record(position: int, change: int) -> None:
+    damaged = bytearray(BUSY)
+    damaged[position] ^= change
+    try:
+        record = Record.from_bytes(bytes(damaged))
+    except LocalProtocolError:
+        return
+    assert Record.from_bytes(record.to_bytes()).to_bytes() == bytes(damaged)
+
+
+@QUICK
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_record_or_an_error_of_ours(data: bytes) -> None:
+    for start in (b"", bytes([VERSION])):
+        with suppress(LocalProtocolError):
+            Record.from_bytes(start + data)
+
+
+def test_a_record_that_says_it_has_a_session_and_has_none_is_refused() -> None:
+    with pytest.raises(LocalProtocolError, match="damaged"):
+        Record.from_bytes(bytes([VERSION]) + bytes(32) + b"\x01\x00\x00\x00")
+    assert Record.from_bytes(bytes([VERSION]) + bytes(32) + b"\x00\x00\x00\x00").sessions == ()

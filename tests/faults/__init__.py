@@ -1,0 +1,1 @@
+"""Real processes killed and real faults, against the one sanctioned fake homeserver."""

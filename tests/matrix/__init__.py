@@ -1,0 +1,1 @@
+"""Tests of the Matrix edge: the endpoint over loopback, the port against a real Synapse."""

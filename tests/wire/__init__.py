@@ -1,0 +1,1 @@
+"""The wire: published vectors, properties, evil input, and foreign implementations."""

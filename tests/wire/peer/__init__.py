@@ -1,0 +1,1 @@
+"""The codec of a public JavaScript client (npm package baileys, exactly pinned)."""

@@ -1,0 +1,135 @@
+"""What holds for the whole vocabulary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import RemoteProtocolError
+from bridge.ids import Jid
+from bridge.wire.stanza import AttributeValue, Stanza
+from bridge.wire.vocabulary import Direction, UnknownStanza, iq, parse, people, prekeys
+from bridge.wire.vocabulary.reading import MAX_TEXT_CHARACTERS, Reading, attributes
+from tests.wire.support import QUICK, jids
+from tests.wire.vocabulary import NAMES
+
+TAGS = (
+    "message enc receipt retry registration keys list item ack iq error count digest rotate key user ib "
+    "offline_preview offline notification identity reachable chatstate composing paused success failure "
+    "stream:error conflict skey id value signature type between who knock forget"
+).split()
+FAMILIES = (
+    "message",
+    "receipt",
+    "ack",
+    "iq",
+    "ib",
+    "notification",
+    "chatstate",
+    "success",
+    "failure",
+    "stream:error",
+)
+ATTRIBUTES = "id to from type t count offline class error xmlns code text value jid reason v service".split()
+WORDS = ("", "1", "-1", "get", "set", "result", "error", "encrypt", "between", "w:p", "pkmsg", "retry", "2")
+
+values: st.SearchStrategy[AttributeValue] = st.one_of(st.sampled_from(WORDS), jids, st.text(max_size=5))
+likely_attributes = st.dictionaries(st.sampled_from(ATTRIBUTES), values, max_size=6)
+sizes = st.sampled_from([0, 1, 3, 4, 32, 64]).map(bytes)
+likely = st.recursive(
+    st.builds(Stanza, st.sampled_from(TAGS), likely_attributes, st.none() | sizes),
+    lambda inner: st.builds(
+        Stanza, st.sampled_from(TAGS), likely_attributes, st.lists(inner, max_size=4).map(tuple)
+    ),
+    max_leaves=10,
+)
+
+
+def families(draw: st.DrawFn) -> Stanza:
+    inside = draw(likely)
+    return Stanza(draw(st.sampled_from(FAMILIES)), draw(likely_attributes), (inside, *inside.children()))
+
+
+@QUICK
+@given(st.composite(families)(), st.sampled_from(["to", "from"]))
+def test_any_stanza_of_a_family_is_read_or_refused(stanza: Stanza, direction: Direction) -> None:
+    try:
+        word = parse(stanza, direction, NAMES)
+    except RemoteProtocolError:
+        return
+    assert not isinstance(word, UnknownStanza)
+
+
+@QUICK
+@given(st.lists(likely, max_size=3), st.sampled_from(["encrypt", "between"]), st.sampled_from(["get", "set"]))
+def test_any_question_and_any_answer_is_read_or_refused(
+    content: list[Stanza], xmlns: str, action: iq.Action
+) -> None:
+    request, result = iq.Request("1", action, xmlns, tuple(content)), iq.Result("1", tuple(content))
+    for attempt in (
+        lambda: prekeys.parse_request(request),
+        lambda: people.parse_request(request, NAMES),
+        lambda: prekeys.parse_count(result),
+        lambda: prekeys.parse_fetch(result),
+        lambda: prekeys.parse_digest(result),
+        lambda: people.parse_person(result),
+    ):
+        try:
+            attempt()
+        except RemoteProtocolError:
+            continue
+
+
+def test_a_stanza_of_no_family_is_named() -> None:
+    assert parse(Stanza("presence", {"to": "x"}), "to", NAMES) == UnknownStanza("presence")
+
+
+def test_all_faults_of_a_stanza_are_told_at_once_and_no_value() -> None:
+    reading = Reading(Stanza("ack", {"id": "", "t": "secret", "from": "a secret@"}), "ack")
+    reading.text("class")
+    reading.text("id")
+    reading.jid("from")
+    reading.number("t")
+    reading.number("error")
+    with pytest.raises(RemoteProtocolError) as refusal:
+        reading.done()
+    assert str(refusal.value) == (
+        "<ack>: class is missing; id is missing; from is no identifier; t is no number; error is missing"
+    )
+
+
+def test_a_text_at_the_limit_passes_and_one_beyond_does_not() -> None:
+    for extra, passes in ((0, True), (1, False)):
+        reading = Reading(Stanza("x", {"a": "y" * (MAX_TEXT_CHARACTERS + extra)}), "x")
+        reading.text("a")
+        if passes:
+            reading.done()
+        else:
+            with pytest.raises(RemoteProtocolError, match="too long"):
+                reading.done()
+
+
+@pytest.mark.parametrize("number", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "1" * 16, "0x1"])
+def test_what_is_no_number_is_refused(number: str) -> None:
+    reading = Reading(Stanza("x", {"n": number}), "x")
+    reading.number("n")
+    with pytest.raises(RemoteProtocolError):
+        reading.done()
+
+
+def test_an_identifier_is_one_as_a_token_or_printed() -> None:
+    jid = Jid("5", "interop", 7)
+    for value in (jid, "7-5@interop"):
+        reading = Reading(Stanza("x", {"to": value}), "x")
+        assert reading.jid("to") == jid
+        assert reading.text("to") == "7-5@interop"
+        reading.done()
+
+
+def test_attributes_leave_out_what_is_none() -> None:
+    assert attributes(from_="a", decrypt_fail="b", t=0, error=None) == {
+        "from": "a",
+        "decrypt-fail": "b",
+        "t": "0",
+    }
