@@ -27,7 +27,7 @@ check: ## format, lint, types, the rules of the house; under a minute
 	@$(VENV)/ruff format --check --quiet $(CODE) || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(VENV)/ruff check --quiet $(CODE)
 	@$(VENV)/mypy $(CODE)
-	@$(VENV)/pytest -q tests/house
+	@$(VENV)/pytest -q -m "not deep" tests/house
 
 deep: ## the longer forms of the tests: forty minutes
 	@$(SETUP) test synapse peers
@@ -38,7 +38,7 @@ bench: ## measure, as ratios of one run
 	@$(VENV)/python -m tests.bench $(ARGS)
 
 image: ## build the container image with buildah on a debootstrap base, and run its entrypoint (root)
-	@$(PYTHON) tools/image.py
+	@sh docker/build-image.sh
 
 format: ## format the code and mend what the linter can
 	@$(SETUP) test

@@ -93,7 +93,7 @@ class Client:
         since = {} if self._since is None else {"since": self._since}
         answer = await self.call("GET", "sync", query={"timeout": str(timeout * 1000), **since})
         self._since = answer["next_batch"]
-        return list(_seen(answer))
+        return _seen(answer, self.user_id)
 
     async def watch(self) -> AsyncIterator[Seen]:
         """Everything from the last call on, as it comes, without an end."""
@@ -174,13 +174,12 @@ async def _call(
         return fields
 
 
-def _seen(answer: Mapping[str, Any]) -> list[Seen]:
+def _seen(answer: Mapping[str, Any], user: str) -> list[Seen]:
     rooms = answer.get("rooms", {})
-    found = []
+    found: list[Seen] = []
     for room, state in rooms.get("invite", {}).items():
         events = state.get("invite_state", {}).get("events", [])
-        invite: Mapping[str, Any] = next((e for e in events if e.get("type") == "m.room.member"), {})
-        found.append(Seen("invite", room, invite))
+        found += [Seen("invite", room, event) for event in events if event.get("state_key") == user]
     for room, state in rooms.get("join", {}).items():
         found += [Seen("event", room, event) for event in state.get("timeline", {}).get("events", [])]
         for edu in state.get("ephemeral", {}).get("events", []):

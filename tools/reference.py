@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import click
 from pydantic import BaseModel
 
 from bridge import profile
-from bridge.config.example import example_text
+from bridge.cli.verbs import PROGRAM, cli
+from bridge.commands.table import COMMANDS
+from bridge.config import example
 from bridge.sentences import CATALOGUES
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +63,7 @@ def config_rows(text: str) -> Iterator[tuple[str, str, str]]:
 
 def config_page() -> str:
     """The config's keys with their questions."""
-    text = example_text()
+    text = example.example_text()
     rows = ((f"`{key}`", f"`{value}`" if value else "", comment) for key, value, comment in config_rows(text))
     return (
         "# The config\n\n"
@@ -163,10 +166,53 @@ def exit_codes_page() -> str:
     )
 
 
+def options_of(command: click.Command) -> Iterator[tuple[str, str]]:
+    """(option, help) of a command's options, as its own help shows them."""
+    context = click.Context(command)
+    for option in command.get_params(context):
+        record = option.get_help_record(context)
+        if record is not None:
+            yield f"`{record[0]}`", record[1]
+
+
+def command_line_page() -> str:
+    """The verbs and flags of the console command."""
+    parts = [
+        f"# The command line\n\n{cli.help}\n\n## Flags\n\n",
+        table(("flag", "meaning"), options_of(cli)),
+    ]
+    for name, command in sorted(cli.commands.items()):
+        parts.append(f"## {PROGRAM} {name}\n\n{command.help}\n\n")
+        parts.append(table(("flag", "meaning"), options_of(command)))
+    return "".join(parts)
+
+
+def commands_page() -> str:
+    """What a user can say to the bot."""
+    rows = (
+        (
+            f"`{command.usage}`",
+            ", ".join(f"`{alias}`" for alias in command.aliases),
+            summary,
+            command.level.name.lower(),
+        )
+        for command in COMMANDS
+        for summary in [CATALOGUES["en"].get(command.summary, "")]
+    )
+    return (
+        "# Commands\n\n"
+        "What you can say to the bot; elsewhere begin with the prefix, by default `!interop`. "
+        "`help` shows those that you may use.\n\n"
+        + table(("command", "also", "what it does", "permission"), rows)
+    )
+
+
 PAGES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "config.md": ("bridge/config/config.example.yaml", config_page),
     "profile.md": ("bridge/profile.py", profile_page),
     "sentences.md": ("bridge/sentences/", sentences_page),
+    "commands.md": ("bridge/commands/table.py", commands_page),
+    "command-line.md": ("bridge/cli/verbs.py", command_line_page),
     "exit-codes.md": ("the constants that say so", exit_codes_page),
 }
 

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 from bridge.config.example import EXAMPLE_FILE, example_text
-from bridge.config.findings import Finding, ReadFile, Severity
+from bridge.config.findings import UNREADABLE, Finding, ReadFile, Severity
+from bridge.config.holding import holds_secrets
 from bridge.config.loader import Examined, Loaded, examine, load
 from bridge.config.model import OPERATOR_ACKNOWLEDGEMENT, Config
 from bridge.config.modes import FileFacts, judge_key_file, judge_readable
 from bridge.config.profiles import read_profile
 from bridge.config.rules import Purpose
-from bridge.config.writing import write_back
+from bridge.config.writing import NOT_SAVED, write_back
 from bridge.states import Level
 
 __all__ = [
     "EXAMPLE_FILE",
+    "NOT_SAVED",
     "OPERATOR_ACKNOWLEDGEMENT",
+    "UNREADABLE",
     "Config",
     "Examined",
     "FileFacts",
@@ -29,6 +32,7 @@ __all__ = [
     "Severity",
     "examine",
     "example_text",
+    "holds_secrets",
     "judge_key_file",
     "judge_readable",
     "load",

@@ -92,7 +92,14 @@ def _one(variable: str, name: str, value: str, read_file: ReadFile) -> tuple[Pat
 def path_of(name: str) -> Path | None:
     """The path that the rest of a variable's name stands for; None when a level is empty."""
     lowered = name.lower()
-    parts = tuple(lowered.split("." if "." in lowered else "__"))
+    by_dots, by_underscores = _split(lowered, "."), _split(lowered, "__")
+    if "." in lowered and (by_dots is None or KEYS.knows(by_dots) or by_underscores is None):
+        return by_dots
+    return by_underscores
+
+
+def _split(name: str, separator: str) -> Path | None:
+    parts = tuple(name.split(separator))
     if not all(parts):
         return None
     # Below a map with free keys the rest is one key: a domain has dots of its own.

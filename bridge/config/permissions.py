@@ -34,7 +34,8 @@ def parse_permissions(value: object) -> dict[str, Level]:
 def permission_of(permissions: Mapping[str, Level], user: UserId) -> Level:
     """The level of ``user``: that of the user, else of the domain, else of ``*``, else block."""
     _, _, domain = user.partition(":")
-    for key in (user, domain, EVERYBODY):
+    own = user if user.startswith("@") else EVERYBODY
+    for key in (own, domain, EVERYBODY):
         if key in permissions:
             return permissions[key]
     return Level.BLOCK

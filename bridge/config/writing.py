@@ -61,6 +61,7 @@ def _set(text: str, path: Path, scalar: str) -> str:
     if not isinstance(root, MappingNode):
         return _appended(text, path, scalar)
     node: Node = root
+    key_node: Node = root
     for depth, key in enumerate(path):
         if not isinstance(node, MappingNode):
             break
@@ -72,9 +73,17 @@ def _set(text: str, path: Path, scalar: str) -> str:
         key_node, node = found
         if depth + 1 < len(path) and not isinstance(node, MappingNode):
             return _below(text, key_node, path[depth + 1 :], scalar)
-    start, end = node.start_mark.index, node.end_mark.index
+    start, end = _place(text, key_node, node)
     space = "" if start == 0 or text[start - 1] in " \t{[" else " "
     return text[:start] + space + scalar + text[end:]
+
+
+def _place(text: str, key: Node, value: Node) -> tuple[int, int]:
+    """Where the value stands. The reader puts a missing one behind the comments that follow it."""
+    if isinstance(value, ScalarNode) and value.start_mark.index == value.end_mark.index:
+        colon = text.index(":", key.end_mark.index) + 1
+        return colon, colon
+    return value.start_mark.index, value.end_mark.index
 
 
 def _is(node: object, key: str) -> bool:

@@ -152,7 +152,7 @@ class Awaiting:
         assert entry.account_id is not None
         unlocked = await self._keyring.unlock(entry.account_id)
         values = owed.values_of(self._parts.journal.read(entry))
-        contact = unlocked and await self._people.by_jid(unlocked, Jid.parse(values["jid"]))
+        contact = await self._people.by_jid(unlocked, Jid.parse(values["jid"])) if unlocked else None
         if unlocked is None or contact is None:
             await self._parts.journal.settle(entry)
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import structlog
 
 from bridge.curve import key_pair
@@ -15,8 +13,8 @@ from bridge.flow.keyring import Keyring, Keys, Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId, RoomId, UserId, derive
 from bridge.lifecycle import Happening, after
-from bridge.network.connector import Connector, EnlistRefused
-from bridge.policy import Act, Allow, Refuse, decide
+from bridge.network.connector import Connector, Enlistment, EnlistRefused
+from bridge.policy import Act, Allow, decide
 from bridge.ports import Row
 from bridge.profile import Reason, Refusal
 from bridge.sentences import Sentence, say
@@ -76,7 +74,7 @@ class Enlisting:
             last_connected_at=None,
             state_changed_at=now,
         )
-        agreement = {
+        agreement: Row = {
             "agreement_id": derive(self._parts.secret, "agreement", entry.entry_id),
             "account_id": account_id,
             "text_version": AGREEMENT_VERSION,
@@ -116,9 +114,7 @@ class Enlisting:
             await self._parts.journal.settle(entry)
             return
         account = unlocked.account
-        facts = self._parts.facts(
-            account.user_id, account.state, other_accounts=await self._others(account)
-        )
+        facts = self._parts.facts(account.user_id, account.state, other_accounts=await self._others(account))
         decision = decide(Act.ENLIST, facts)
         if not isinstance(decision, Allow):
             sentence = decision.sentence
@@ -129,19 +125,16 @@ class Enlisting:
         assert unlocked.keys is not None
         rows = await accounts.prekeys(self._parts.store, account.account_id)
         signed = self._keyring.newest_signed(unlocked, rows)
-        try:
-            jid = await self._connector.enlist(
-                unlocked.own,
-                signed,
-                unlocked.keys.noise,
-                identifier=account.identifier,
-                shown_name=account.shown_name,
-            )
-        except EnlistRefused as refusal:
-            if refusal.reason.state is Refusal.RETRY:
-                raise TryAgain("the network asks to enlist later", after=refusal.retry_after) from refusal
-            happening = _STATE_OF[refusal.reason.state]
-            await self._refused(entry, unlocked, happening, say(refusal.reason.sentence))
+        enlistment = Enlistment(
+            account.identifier, account.shown_name, unlocked.keys.noise, unlocked.own, signed
+        )
+        answer = await self._connector.enlist(enlistment)
+        if isinstance(answer, EnlistRefused):
+            LOG.warning("enlistment refused", code=answer.code, account=self._parts.log_id(account.user_id))
+            if answer.reason.state is Refusal.RETRY:
+                raise TryAgain("the network asks to enlist later", after=answer.retry_after)
+            happening = _STATE_OF[answer.reason.state]
+            await self._refused(entry, unlocked, happening, say(answer.reason.sentence))
             return
         change = self._change(unlocked.account, after(unlocked.account.state, Happening.ENLISTED))
         task = owed.task(owed.UPLOAD, account.account_id, account.account_id + entry.entry_id)
@@ -151,7 +144,7 @@ class Enlisting:
                 fence=[self._fence(account)],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[change],
-                login=[{"account_id": account.account_id, "login": str(jid)}],
+                login=[{"account_id": account.account_id, "login": str(answer.login)}],
                 **self._owe(task),
             )
         )

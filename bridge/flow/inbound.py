@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from bridge.content import Content, Unknown
 from bridge.e2ee import session as signal
 from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
 from bridge.flow import owed
@@ -27,7 +28,6 @@ from bridge.flow.sessions import Held, Sessions
 from bridge.flow.strangers import Strangers
 from bridge.flow.translate import to_content
 from bridge.ids import EventId, Jid, RoomId, StanzaId, derive
-from bridge.content import Content, Unknown
 from bridge.matrix import events
 from bridge.matrix.text import pieces
 from bridge.policy import Act, Allow, decide
@@ -98,6 +98,26 @@ class Inbound:
         key = derive(self._parts.account_key(account_id), "arrived", digest, arrived.id, fingerprint)
         return New(MESSAGE_IN, f"in:{account_id.hex()}:{digest.hex()}", key, raw, account_id)
 
+    def digest(self, unlocked: Unlocked, jid: Jid) -> bytes:
+        """What names a contact's lanes."""
+        return self._people.digest(unlocked, jid)
+
+    async def identity_news(self, entry: Entry) -> None:
+        """The step for "this person has a new identity": the session is put aside for a new one."""
+        assert entry.account_id is not None
+        unlocked = await self._keyring.unlock(entry.account_id)
+        jid = Jid.parse(owed.values_of(self._parts.journal.read(entry))["jid"])
+        contact = await self._people.by_jid(unlocked, jid) if unlocked is not None else None
+        if unlocked is None or contact is None:
+            await self._parts.journal.settle(entry)
+            return
+        async with self._sessions.held(unlocked, contact.contact_id) as held:
+            moved = {}
+            if held.record is not None:
+                moved = self._sessions.moved(unlocked, held, signal.archive(held.record))
+            settle = [{"entry_id": entry.entry_id}]
+            await self._parts.store.commit(kinds.unit(kinds.IDENTITY, settle=settle, **moved))
+
     async def message_in(self, entry: Entry) -> None:
         """The step for a message: open it, then show it."""
         assert entry.account_id is not None
@@ -114,9 +134,7 @@ class Inbound:
         arrived = vocabulary.parse(codec.decode(raw), "from")
         service = self._parts.profile.service_of(arrived.peer)
         user = unlocked.account.user_id
-        decision = decide(
-            Act.MESSAGE_IN, self._parts.facts(user, unlocked.account.state, service=service)
-        )
+        decision = decide(Act.MESSAGE_IN, self._parts.facts(user, unlocked.account.state, service=service))
         if not isinstance(decision, Allow) or service is None:
             LOG.info("message refused", account=self._parts.log_id(user), act=Act.MESSAGE_IN.value)
             await self._parts.journal.settle(entry)
@@ -173,7 +191,7 @@ class Inbound:
         sent_at = (arrived.t if arrived.t is not None else int(now)) * 1000
         waiting = Opened(StanzaId(arrived.id), arrived.peer, sent_at, opened.plaintext)
         body = unlocked.vault.seal(_BODY, entry.entry_id, waiting.to_bytes(), self._parts.random)
-        advance = {"entry_id": entry.entry_id, "state": OPENED, "old_state": ACCEPTED, "body": body}
+        advance: Row = {"entry_id": entry.entry_id, "state": OPENED, "old_state": ACCEPTED, "body": body}
         spend: list[Row] = []
         if opened.spent_prekey is not None:
             spend.append({"account_id": account.account_id, "prekey_id": opened.spent_prekey})
@@ -208,7 +226,12 @@ class Inbound:
         now = self._parts.clock.now()
         message_id = message_id_in(self._parts, contact, StanzaId(arrived.id))
         if known is not None and known.state == "awaiting":
-            change = {"message_id": message_id, "state": "opened", "old_state": known.state, "changed_at": now}
+            change: Row = {
+                "message_id": message_id,
+                "state": "opened",
+                "old_state": known.state,
+                "changed_at": now,
+            }
             return {"change": [change]}
         if known is not None:
             return {}
@@ -262,7 +285,7 @@ class Inbound:
         target = None
         if content.in_reply_to is not None:
             answered = await self._answered(contact, content.in_reply_to.id, own=content.in_reply_to.own)
-            target = answered and answered.event_id
+            target = answered.event_id if answered is not None else None
         shown: EventId | None = None
         for number, body in enumerate(_bodies(content, contact, message_id.hex(), target)):
             shown = await self._parts.homeserver.send(
@@ -299,7 +322,7 @@ class Inbound:
             receipt = owed.ReceiptOut(account.account_id, str(opened.jid), (opened.stanza_id,), None, now)
             new.append(receipt.owed(contact.contact_id))
         rows = self._parts.journal.rows(*new)
-        show = {
+        show: Row = {
             "message_id": message_id_in(self._parts, contact, opened.stanza_id),
             "state": "shown",
             "old_state": known.state if known is not None else "opened",

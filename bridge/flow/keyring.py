@@ -122,7 +122,7 @@ class Keyring:
             "kind": kind,
             "prekey_id": prekey_id,
             "pair": unlocked.vault.seal(
-                "prekey.pair", f"{kind}:{prekey_id}".encode(), secret, self._parts.random
+                "prekey.pair", _place({"kind": kind, "prekey_id": prekey_id}), secret, self._parts.random
             ),
             "uploaded": 0,
             "made_at": self._parts.clock.now(),
@@ -131,8 +131,9 @@ class Keyring:
     def read_prekey(self, unlocked: Unlocked, row: Row) -> SignedPreKey | PreKey:
         """The prekey in a row."""
         prekey_id, pair = row["prekey_id"], row["pair"]
-        assert isinstance(prekey_id, int) and isinstance(pair, bytes)
-        secret = unlocked.vault.open("prekey.pair", f"{row['kind']}:{prekey_id}".encode(), pair)
+        assert isinstance(prekey_id, int)
+        assert isinstance(pair, bytes)
+        secret = unlocked.vault.open("prekey.pair", _place(row), pair)
         if row["kind"] == "signed":
             return SignedPreKey(prekey_id, key_pair(secret[:32]), secret[32:])
         return PreKey(prekey_id, key_pair(secret))
@@ -165,3 +166,11 @@ class Keyring:
             if row is not None:
                 one_time[one_time_id] = self.read_prekey(unlocked, row).pair
         return LoadedPreKeys(one_time, signed)
+
+
+def _place(row: Row) -> bytes:
+    """The key of a prekey's row, for sealing."""
+    kind, prekey_id = row["kind"], row["prekey_id"]
+    assert isinstance(kind, str)
+    assert isinstance(prekey_id, int)
+    return f"{kind}:{prekey_id}".encode()

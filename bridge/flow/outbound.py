@@ -17,9 +17,9 @@ from bridge.flow.people import Contact, People
 from bridge.flow.sessions import Held, Sessions
 from bridge.flow.translate import to_payload
 from bridge.flow.waiting import Waiting
-from bridge.ids import EventId, RoomId, StanzaId, UserId, derive, stanza_id
+from bridge.ids import EventId, StanzaId, UserId, derive, stanza_id
 from bridge.matrix import events
-from bridge.policy import Act, Allow, Hold, Refuse, decide
+from bridge.policy import Act, Hold, Refuse, decide
 from bridge.ports import Row, Step
 from bridge.sentences import Sentence, say
 from bridge.store import kinds
@@ -151,7 +151,9 @@ class Outbound:
     ) -> Entry:
         account = unlocked.account
         key = self._parts.account_key(account.account_id)
-        outgoing = Outgoing(stanza_id(key, EventId(content.id)), contact.person.jid, sealed.kind, sealed.ciphertext)
+        outgoing = Outgoing(
+            stanza_id(key, EventId(content.id)), contact.person.jid, sealed.kind, sealed.ciphertext
+        )
         body = codec.encode(outgoing.to_stanza("to"))
         message_id = message_id_out(self._parts, contact, StanzaId(outgoing.id))
         row = Message(
@@ -167,7 +169,7 @@ class Outbound:
             0,
             self._parts.clock.now(),
         )
-        advance = {"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}
+        advance: Row = {"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}
         await self._parts.store.commit(
             kinds.unit(
                 kinds.SEAL,
@@ -187,9 +189,7 @@ class Outbound:
         answered = await messages.by_event(self._parts.store, EventId(reply.id))
         if answered is None or answered.contact_id != contact.contact_id:
             return replace(content, in_reply_to=None, parts=_with_quote(content.parts, reply))
-        return replace(
-            content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN)
-        )
+        return replace(content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN))
 
     async def _deliver(
         self, entry: Entry, unlocked: Unlocked, contact: Contact, stanza: Stanza, event_id: EventId
@@ -209,7 +209,7 @@ class Outbound:
         await self._accepted(entry, contact, event_id, message_id_out(self._parts, contact, stanza_id_sent))
 
     async def _accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
-        change = {
+        change: Row = {
             "message_id": message_id,
             "state": "accepted",
             "old_state": "sealed",

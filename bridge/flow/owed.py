@@ -125,7 +125,10 @@ def task(kind: str, account_id: AccountId, key: str | bytes, *, lane: str = "", 
     return New(kind, lane or f"account:{account_id.hex()}", key, body, account_id)
 
 
-def values_of(body: bytes) -> Mapping[str, Any]:
+Values = Mapping[str, Any]
+
+
+def values_of(body: bytes) -> Values:
     """What ``task`` stored."""
-    values: Mapping[str, Any] = json.loads(body)
+    values: Values = json.loads(body)
     return values

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import ContactId, Jid, RoomId, UserId, derive, opaque_localpart
 from bridge.labels import contact_name
+from bridge.ports import Row
 from bridge.profile import Service
 from bridge.store import kinds
 from bridge.store.errors import AlreadyThere
@@ -51,7 +53,9 @@ class People:
 
     def digest(self, unlocked: Unlocked, jid: Jid) -> bytes:
         """What an internal id is found by: keyed with the account, so that two accounts share none."""
-        return derive(self._parts.account_key(unlocked.account.account_id), "jid", str(replace(jid, device=0)))
+        return derive(
+            self._parts.account_key(unlocked.account.account_id), "jid", str(replace(jid, device=0))
+        )
 
     async def by_jid(self, unlocked: Unlocked, jid: Jid) -> Contact | None:
         """The contact of that internal id."""
@@ -91,7 +95,7 @@ class People:
         account = unlocked.account
         key = self._parts.account_key(account.account_id)
         contact_id = ContactId(derive(key, "contact", str(person.jid)))
-        row = {
+        row: Row = {
             "contact_id": contact_id,
             "account_id": account.account_id,
             "jid_digest": self.digest(unlocked, person.jid),
@@ -104,11 +108,9 @@ class People:
             "owner_absent": 0,
             "met_at": self._parts.clock.now(),
         }
-        fence = [{"account_id": account.account_id, "epoch": account.epoch}]
-        try:
+        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
+        with suppress(AlreadyThere):
             await self._parts.store.commit(kinds.unit(kinds.MEET, fence=fence, meet=[row]))
-        except AlreadyThere:
-            pass
         met = await self.by_jid(unlocked, person.jid)
         assert met is not None
         return met
@@ -118,7 +120,7 @@ class People:
         if person == contact.person:
             return contact
         facts = self._seal(unlocked, contact.contact_id, person)
-        row = {"contact_id": contact.contact_id, "facts": facts}
+        row: Row = {"contact_id": contact.contact_id, "facts": facts}
         await self._parts.store.commit(kinds.unit(kinds.KNOW, know=[row]))
         return replace(
             contact,

@@ -20,6 +20,7 @@ from bridge.ids import ContactId, RoomId
 from bridge.labels import protection
 from bridge.matrix import rooms
 from bridge.matrix.errors import AliasTaken
+from bridge.ports import Row
 from bridge.sentences import render, say
 from bridge.store import kinds
 
@@ -114,7 +115,7 @@ class Portals:
 
     async def _keep(self, unlocked: Unlocked, contact: Contact, room_id: RoomId) -> None:
         account = unlocked.account
-        row = {"contact_id": contact.contact_id, "room_id": room_id, "owner_absent": 0}
+        row: Row = {"contact_id": contact.contact_id, "room_id": room_id, "owner_absent": 0}
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PORTAL,
@@ -126,7 +127,7 @@ class Portals:
     async def owner_left(self, unlocked: Unlocked, contact: Contact) -> None:
         """The owner left: they are invited again when there is something new to show."""
         account = unlocked.account
-        row = {"contact_id": contact.contact_id, "room_id": contact.row.room_id, "owner_absent": 1}
+        row: Row = {"contact_id": contact.contact_id, "room_id": contact.row.room_id, "owner_absent": 1}
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PORTAL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from bridge.errors import GiveUp
@@ -51,7 +52,7 @@ class Reports:
             reply_to=notice.event_id,
             mentions=(notice.user_id,) if notice.user_id else (),
         )
-        try:
+        with suppress(GiveUp):
             await self._parts.homeserver.send(
                 self._parts.settings.bot,
                 notice.room_id,
@@ -60,8 +61,6 @@ class Reports:
                 transaction_id=self._parts.transaction("notice", entry.entry_id),
                 step=Step.NOTICE,
             )
-        except GiveUp:
-            pass
         await self._parts.journal.settle(entry)
 
     async def status(self, entry: Entry) -> None:
@@ -78,7 +77,7 @@ class Reports:
             body["message"] = render(status.sentence)
         if status.delivered_to is not None:
             body["delivered_to_users"] = list(status.delivered_to)
-        try:
+        with suppress(GiveUp):
             await self._parts.homeserver.send(
                 self._parts.settings.bot,
                 status.room_id,
@@ -87,17 +86,15 @@ class Reports:
                 transaction_id=self._parts.transaction("status", entry.entry_id),
                 step=Step.NOTICE,
             )
-        except GiveUp:
-            pass
         await self._parts.journal.settle(entry)
 
     async def send_receipt(self, entry: Entry) -> None:
         """The step for a receipt that is owed to a contact; it stays owed until it is acknowledged."""
         assert entry.account_id is not None
         out = owed.ReceiptOut.from_bytes(entry.account_id, self._parts.journal.read(entry))
-        stanza = receipt.Receipt(
-            tuple(out.stanza_ids), Jid.parse(out.jid), out.kind, int(out.at)
-        ).to_stanza("to")
+        stanza = receipt.Receipt(tuple(out.stanza_ids), Jid.parse(out.jid), out.kind, int(out.at)).to_stanza(
+            "to"
+        )
         awaited = (ack.RECEIPT, str(out.stanza_ids[0]), out.kind)
         await self._connections.deliver(entry.account_id, stanza, awaited, step=Step.RECEIPT)
         await self._parts.journal.settle(entry)
@@ -196,9 +193,7 @@ class Reports:
         unread = await messages.unread_until(self._parts.store, contact.contact_id, message.sent_at)
         await self._owe_read(entry, unlocked, contact, unread)
 
-    async def _owe_read(
-        self, entry: Entry, unlocked: Unlocked, contact: Contact, unread: Any
-    ) -> None:
+    async def _owe_read(self, entry: Entry, unlocked: Unlocked, contact: Contact, unread: Any) -> None:
         now = self._parts.clock.now()
         new: list[New] = []
         if unread:

@@ -133,9 +133,7 @@ class Retries:
             kinds.unit(
                 kinds.RENEW,
                 fence=[{"account_id": account.account_id, "epoch": account.epoch}],
-                advance=[
-                    {"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}
-                ],
+                advance=[{"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}],
                 count=[
                     {
                         "message_id": kept.message_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -18,6 +19,7 @@ from bridge.flow.reports import Reports
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
 from bridge.policy import Act, Allow, decide
+from bridge.ports import Row
 from bridge.sentences import say
 from bridge.store import kinds
 from bridge.store.journal import SEALED, Entry, New
@@ -118,10 +120,8 @@ class Routing:
         decision = decide(Act.TALK, self._parts.facts(event.sender))
         if not isinstance(decision, Allow):
             LOG.info("invite refused", user=self._parts.log_id(event.sender))
-            try:
+            with suppress(GiveUp):
                 await home.leave(bot, event.room)
-            except GiveUp:
-                pass
             await self._parts.journal.settle(entry)
             return
         try:
@@ -132,7 +132,7 @@ class Routing:
         greeting = owed.Notice(event.room, say("bot.greeting", label=self._parts.profile.label))
         back = New(owed.READ_BACK, event.room, event.id, json.dumps({"user": event.sender}).encode())
         rows = self._parts.journal.rows(greeting.owed(f"greeting/{event.id}"), back)
-        manage = {
+        manage: Row = {
             "room_id": event.room,
             "user_id": event.sender,
             "dialogue": "",
@@ -177,4 +177,3 @@ class Routing:
             await self._parts.journal.settle(entry)
             return
         await self._reports.read_in_matrix(entry, user, event_id)
-

@@ -35,7 +35,8 @@ class Strangers:
         if link is not None:
             try:
                 found = await link.resolve_jid(jid)
-                return Person(jid, service, found.identifier, shown_name or found.name)
+                if found is not None:
+                    return Person(jid, service, found.identifier, shown_name or found.name)
             except BridgeError:
                 pass  # the message matters more than the name; the next one may bring it
         return Person(jid, service, fallback, shown_name)

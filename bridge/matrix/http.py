@@ -66,7 +66,7 @@ class MatrixHttp:
         url = self._url + "/_matrix/" + "/".join(quote(segment, safe="") for segment in path)
         if query:
             url += "?" + urlencode(query)
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else _encode(body)
         async with self._limiter.turn():
             try:
                 async with self._clock.limit(TIMEOUT_SECONDS):
@@ -102,6 +102,11 @@ class MatrixHttp:
                 raise TryAgain(f"{step.value}: HTTP {status} without a Matrix error code")
             errcode = PERMANENT_WITHOUT_CODE[status]
         raise AliasTaken(status) if errcode == "M_ROOM_IN_USE" else Rejected(errcode, status)
+
+
+def _encode(body: Mapping[str, Any]) -> bytes:
+    """JSON in UTF-8. A lone surrogate becomes ``?``: Synapse would answer 500 to its escape, for ever."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _read(step: Step, answer: aiohttp.ClientResponse) -> bytes:

@@ -128,8 +128,8 @@ def _digest(*parts: str | bytes) -> str:
 
 
 def _id(value: Any) -> str | None:
-    """An identifier that can be stored, or None."""
-    if not isinstance(value, str) or not value:
+    """An identifier that can be stored, or None: PostgreSQL, for one, takes no NUL in a text."""
+    if not isinstance(value, str) or not value or not value.isprintable():
         return None
     try:
         return value if len(value.encode()) <= MAX_ID_BYTES else None

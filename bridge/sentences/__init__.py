@@ -14,7 +14,6 @@ from bridge.sentences.english import ENGLISH
 CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
 
 
-
 @dataclass(frozen=True)
 class Sentence:
     """A key of the catalogue and what fills its blanks. Parameters may be private: never log them."""

@@ -82,7 +82,7 @@ class Journal:
         Commit them without awaiting anything in between: positions are given out here, and the
         pump looks only for those above the last it has seen.
         """
-        rows = []
+        rows: list[Row] = []
         for each in new:
             self._position += 1
             rows.append(
@@ -128,7 +128,7 @@ class Journal:
 
     async def postpone(self, entry: Entry, not_before: float) -> None:
         """Leave ``entry`` where it is, not to be handled before a time."""
-        row = {"entry_id": entry.entry_id, "not_before": not_before}
+        row: Row = {"entry_id": entry.entry_id, "not_before": not_before}
         await self.store.commit(kinds.unit(kinds.POSTPONE, postpone=[row]))
 
     async def head(self, lane: str) -> Entry | None:

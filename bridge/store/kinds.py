@@ -42,7 +42,10 @@ SEAL = _kind(
     advance=entries.ADVANCE,
     begin=contacts.BEGIN_SESSION,
     move=contacts.MOVE_SESSION,
+    identity=contacts.NOTE_IDENTITY,
     message=messages.ADD,
+    owe=entries.ADD,
+    remember=entries.REMEMBER,
 )
 """A message out: the session moved on and the ciphertext stored."""
 ACCEPTED = _kind("accepted", _SETTLE, _OWE, change=messages.CHANGE)

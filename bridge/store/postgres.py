@@ -39,6 +39,10 @@ _FAULTS_OF_A_UNIT = (
 )
 
 
+_CANNOT_CONNECT = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""``ValueError`` for an address that cannot be read; its text is not told, it may hold the password."""
+
+
 class _Refused(Exception):
     """Something of a batch did not fit; ``outcome`` is what it means when the batch is one unit."""
 
@@ -77,7 +81,7 @@ class PostgresEngine:
             engine._writing = await connect(url, name, clock, writing=True)
         except BaseException as error:
             await engine.close()
-            if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+            if isinstance(error, _CANNOT_CONNECT):
                 raise unusable(url, error) from error
             raise
         return engine

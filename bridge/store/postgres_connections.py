@@ -42,7 +42,10 @@ _SAFE = """SELECT current_setting('server_version_num')::int / 10000 AS version,
 
 def place(url: str) -> str:
     """Host and database of an address, without user and password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "database"
     return f"{parts.hostname or 'localhost'}{parts.path}"
 
 
@@ -63,8 +66,9 @@ async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:
         "jit": "off",
         "lock_timeout": str(WAIT_FOR_LOCK_MS),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
-        "default_transaction_read_only": "off" if writing else "on",
     }
+    if not writing:
+        settings["default_transaction_read_only"] = "on"
     async with clock.limit(CONNECT_SECONDS):
         connection = await asyncpg.connect(
             url, timeout=CONNECT_SECONDS, server_settings=settings, statement_cache_size=STATEMENT_CACHE

@@ -110,8 +110,13 @@ class SqliteEngine:
         self._woken.clear()
 
     async def truncate_log(self) -> None:
-        """Move everything into the database file and empty the log, so that what was deleted is gone."""
-        await self._writer.run(lambda connection: connection.pragma("wal_checkpoint(TRUNCATE)"))
+        """See ``Engine``; ``TryAgain`` while a reader is in the way."""
+        try:
+            await self._writer.run(
+                lambda connection: connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            )
+        except apsw.Error as error:
+            raise TryAgain(f"emptying the log: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """See ``Engine``. The writing connection goes last: it empties the log."""

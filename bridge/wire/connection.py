@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
-from google.protobuf.message import DecodeError
-
 from bridge.curve import KeyPair
 from bridge.errors import LocalProtocolError, RemoteProtocolError
-from bridge.wire import certificate, frame, noise, stanza
-from bridge.wire.proto import handshake_pb2 as proto
+from bridge.wire import certificate, frame, handshake, noise, stanza
+from bridge.wire.handshake import Step
 from bridge.wire.stanza import Stanza
 
 
@@ -38,6 +36,8 @@ class HandshakeCompleted:
 
 @dataclass(frozen=True)
 class StanzaReceived:
+    """One stanza, whole and genuine; whether it makes sense is for the vocabulary."""
+
     stanza: Stanza
 
 
@@ -86,9 +86,9 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = MappingProxyType(
 class _Connection:
     """What both roles share: frames, the open phase, and the state."""
 
-    def __init__(self, state: State, handshake: noise.Handshake) -> None:
+    def __init__(self, state: State, noise_state: noise.Handshake) -> None:
         self.state = state
-        self._handshake = handshake
+        self._noise = noise_state
         self._frames = frame.FrameReader(frame.MAX_FRAME_BYTES_BEFORE_AUTHENTICATION)
         self._outgoing = bytearray()
         self._transport: noise.Transport | None = None
@@ -153,10 +153,10 @@ class _Connection:
 
     def _on_frame(self, payload: bytes) -> list[Event]:
         if self._transport is None:
-            return self._on_handshake(_parse(payload))
+            return self._on_handshake(payload)
         return [StanzaReceived(stanza.decode(self._transport.receiving.decrypt(payload)))]
 
-    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
+    def _on_handshake(self, payload: bytes) -> list[Event]:
         raise NotImplementedError
 
     def _opened(self, transport: noise.Transport) -> None:
@@ -192,32 +192,18 @@ class ClientConnection(_Connection):
         login: bytes,
         now: float,
     ) -> None:
-        handshake = noise.Handshake(initiator=True, static=static, ephemeral=ephemeral, prologue=prologue)
-        super().__init__(State.SERVER_HELLO, handshake)
+        ours = noise.Handshake(initiator=True, static=static, ephemeral=ephemeral, prologue=prologue)
+        super().__init__(State.SERVER_HELLO, ours)
         self._root_key, self._login, self._now = root_key, login, now
-        hello = handshake.write_first()
-        message = proto.HandshakeMessage(client_hello=proto.ClientHello(ephemeral=hello.ephemeral))
         self._outgoing += header
-        self._queue(message.SerializeToString(deterministic=True))
+        self._queue(handshake.encode(Step.CLIENT_HELLO, ours.write_first()))
 
-    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
-        if not message.HasField("server_hello"):
-            raise RemoteProtocolError("the server's hello is missing")
-        hello = message.server_hello
-        certificates = self._handshake.read_second(
-            noise.Message(
-                ephemeral=hello.ephemeral if hello.HasField("ephemeral") else None,
-                static=hello.static if hello.HasField("static") else None,
-                payload=hello.payload if hello.HasField("payload") else None,
-            )
-        )
-        server = self._handshake.remote_static
+    def _on_handshake(self, payload: bytes) -> list[Event]:
+        certificates = self._noise.read_second(handshake.decode(Step.SERVER_HELLO, payload))
+        server = self._noise.remote_static
         certificate.verify(certificates, self._root_key, server, self._now)
-        finish, transport = self._handshake.write_third(self._login)
-        answer = proto.HandshakeMessage(
-            client_finish=proto.ClientFinish(static=finish.static, payload=finish.payload)
-        )
-        self._queue(answer.SerializeToString(deterministic=True))
+        finish, transport = self._noise.write_third(self._login)
+        self._queue(handshake.encode(Step.CLIENT_FINISH, finish))
         self._opened(transport)
         return [HandshakeCompleted(server, b"")]
 
@@ -228,46 +214,19 @@ class ServerConnection(_Connection):
     def __init__(
         self, *, static: KeyPair, ephemeral: KeyPair, header: bytes, prologue: bytes, certificates: bytes
     ) -> None:
-        handshake = noise.Handshake(initiator=False, static=static, ephemeral=ephemeral, prologue=prologue)
-        super().__init__(State.HEADER, handshake)
+        ours = noise.Handshake(initiator=False, static=static, ephemeral=ephemeral, prologue=prologue)
+        super().__init__(State.HEADER, ours)
         self._header, self._certificates = header, certificates
         self._seen = b""
 
-    def _on_handshake(self, message: proto.HandshakeMessage) -> list[Event]:
+    def _on_handshake(self, payload: bytes) -> list[Event]:
         if self.state is State.CLIENT_HELLO:
-            return self._on_hello(message)
-        return self._on_finish(message)
-
-    def _on_hello(self, message: proto.HandshakeMessage) -> list[Event]:
-        if not message.HasField("client_hello"):
-            raise RemoteProtocolError("the client's hello is missing")
-        hello = message.client_hello
-        self._handshake.read_first(
-            noise.Message(
-                ephemeral=hello.ephemeral if hello.HasField("ephemeral") else None,
-                static=hello.static if hello.HasField("static") else None,
-                payload=hello.payload if hello.HasField("payload") else None,
-            )
-        )
-        ours = self._handshake.write_second(self._certificates)
-        answer = proto.HandshakeMessage(
-            server_hello=proto.ServerHello(ephemeral=ours.ephemeral, static=ours.static, payload=ours.payload)
-        )
-        self._queue(answer.SerializeToString(deterministic=True))
-        return []
-
-    def _on_finish(self, message: proto.HandshakeMessage) -> list[Event]:
-        if not message.HasField("client_finish"):
-            raise RemoteProtocolError("the client's finish is missing")
-        finish = message.client_finish
-        login, transport = self._handshake.read_third(
-            noise.Message(
-                static=finish.static if finish.HasField("static") else None,
-                payload=finish.payload if finish.HasField("payload") else None,
-            )
-        )
+            self._noise.read_first(handshake.decode(Step.CLIENT_HELLO, payload))
+            self._queue(handshake.encode(Step.SERVER_HELLO, self._noise.write_second(self._certificates)))
+            return []
+        login, transport = self._noise.read_third(handshake.decode(Step.CLIENT_FINISH, payload))
         self._opened(transport)
-        return [HandshakeCompleted(self._handshake.remote_static, login)]
+        return [HandshakeCompleted(self._noise.remote_static, login)]
 
     def _without_header(self, data: bytes) -> bytes:
         """Compare what should be the header, byte by byte as it comes."""
@@ -285,10 +244,3 @@ class ServerConnection(_Connection):
         if self.state is State.HEADER:
             return bool(self._seen)
         return super()._holds_a_part()
-
-
-def _parse(payload: bytes) -> proto.HandshakeMessage:
-    try:
-        return proto.HandshakeMessage.FromString(payload)
-    except DecodeError as error:
-        raise RemoteProtocolError("a handshake message cannot be read") from error

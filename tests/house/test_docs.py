@@ -10,7 +10,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from bridge.config.schema import KEYS
+from bridge.cli.verbs import PROGRAM, cli
+from bridge.commands.table import COMMANDS
+from bridge.config.example import example_text
+from bridge.config.schema import IGNORED_SECTIONS, KEYS
 from tests.house.source import ROOT, dotted, files, modules, show, text_of
 from tools import reference
 
@@ -25,7 +28,6 @@ NOUNS = (
 
 DECISION_PARTS = ("## Context", "## Decision", "## Consequences")
 README_HEAD_LINES = 10
-NAME = "interop-bridge"
 
 
 def documents() -> list[str]:
@@ -84,7 +86,8 @@ def test_every_document_can_be_found_from_the_readme() -> None:
             if not re.match(r"[a-z]+:", target) and aim.is_relative_to(ROOT):
                 inside = aim.relative_to(ROOT).as_posix()
                 todo += [path for path in documents() if path == inside or path.startswith(inside + "/")]
-    assert set(documents()) - reached == set()
+    fragments = {path for path in documents() if path.startswith("changes/")}
+    assert set(documents()) - reached - fragments == set()
 
 
 @pytest.mark.parametrize("name", sorted(reference.PAGES))
@@ -98,8 +101,8 @@ def test_the_reference_has_no_page_that_nothing_makes() -> None:
 
 
 def test_every_key_of_the_config_is_explained() -> None:
-    rows = {key for key, _, _ in reference.config_rows(reference.example_text())}
-    missing = {".".join(path) for path in KEYS.fields} - rows
+    rows = {key for key, _, _ in reference.config_rows(example_text())}
+    missing = {".".join(path) for path in KEYS.fields if path[0] not in IGNORED_SECTIONS} - rows
     # The master key itself is meant for the environment, and stands in the file of its neighbour.
     assert missing - {"bridge.master_key"} == set()
 
@@ -152,21 +155,28 @@ def test_every_target_of_the_makefile_says_what_it_does() -> None:
     assert phony is not None and set(phony[1].split()) == targets
 
 
-def test_every_verb_of_the_command_line_in_the_documentation_exists() -> None:
-    from bridge.cli import main
-
-    assert NAME in tomllib.loads(text_of("pyproject.toml"))["project"]["scripts"]
-    verbs = set(getattr(main, "commands", {}))
-    options = {name for option in getattr(main, "params", []) for name in option.opts}
+def test_every_verb_and_flag_of_the_command_line_in_the_documentation_exists() -> None:
+    assert PROGRAM in tomllib.loads(text_of("pyproject.toml"))["project"]["scripts"]
+    flags = {name for option in cli.params for name in option.opts}
     wrong = []
     for path, line in commands():
-        words = line.split()
-        if NAME not in words:
-            continue
-        first = next((w for w in words[words.index(NAME) + 1 :]), "")
-        if first and first not in verbs and first.partition("=")[0] not in options:
+        words = line.partition("#")[0].split()
+        after = words[words.index(PROGRAM) + 1 :] if PROGRAM in words[:1] else []
+        verb = cli.commands.get(after[0]) if after else None
+        known = flags | {name for option in (verb.params if verb else ()) for name in option.opts}
+        if after and verb is None and after[0] not in flags:
             wrong.append(f"{path}: {line}")
+        wrong += [f"{path}: {line}" for word in after if word.startswith("-") and word not in known]
     assert not wrong, show(wrong)
+
+
+def test_every_command_that_the_users_guide_names_is_one_of_the_bots() -> None:
+    known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
+    rows = re.findall(r"^\| `([a-z-]+)", text_of("docs/guide/user.md"), re.MULTILINE)
+    aliases = re.findall(r"^\| `[^`]+` \(`([a-z-]+)`\)", text_of("docs/guide/user.md"), re.MULTILINE)
+    assert rows
+    assert [name for name in (*rows, *aliases) if name not in known] == []
+    assert [command.name for command in COMMANDS if command.name not in rows] == []
 
 
 def test_the_first_lines_of_the_readme_say_what_must_be_known_first() -> None:

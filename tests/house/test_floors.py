@@ -38,7 +38,7 @@ OPEN_TO_NEIGHBOURS = {"ids", "sentences", "errors", "states"}
 
 ALLOWED_DOORS = {("labels", "states"), ("__main__", "cli")}
 
-FRONT = ("bridge.matrix.endpoint", "bridge.web.jwks", "bridge.web.media", "bridge.web.push")
+FRONT = ("bridge.matrix.endpoint", "bridge.matrix.transactions", "bridge.web")
 """What one day runs apart from the keys; it meets the keeper only in the journal."""
 
 NOT_FOR_FRONT = ("bridge.e2ee", "bridge.store.vault", "bridge.content", "bridge.degrade")
@@ -85,7 +85,7 @@ def reached(start: Module, by_name: dict[str, Module]) -> dict[str, str]:
 
 def test_front_code_never_brings_keys_or_plaintext_along() -> None:
     by_name = {module.name: module for module in modules("bridge")}
-    front = [module for module in modules("bridge") if module.name.startswith(FRONT)]
+    front = [m for m in modules("bridge") if any(f"{m.name}.".startswith(f"{name}.") for name in FRONT)]
     assert {name for name in FRONT if name not in by_name} == set(), "front modules that do not exist"
     problems = []
     for module in front:

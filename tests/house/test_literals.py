@@ -7,8 +7,9 @@ import re
 
 from tests.house.source import docstrings, modules, show
 
-PROFILE_CODE = ("bridge/profile.py", "bridge/sandbox/")
-"""The schema of profiles with its default names, and the gatekeeper at the sandbox profile's other side."""
+PROFILE_CODE = ("bridge/profile.py", "bridge/sandbox/conditions.py")
+"""The schema of profiles, which has default names, and the sandbox's own names of why it refuses. The words
+on its wire are data beside them, and differ between its variants."""
 
 PUBLIC_DICTIONARY = {"bridge/wire/codec/jid.py"}
 """The binary form of identifiers is public and has this server name's number in it."""

@@ -18,8 +18,8 @@ IMPURE = {
     "time", "urllib.request", "uuid",
 }  # fmt: skip
 
-PURE_SANDBOX_ROOMS = ("bridge.sandbox.rules", "bridge.sandbox.people")
-"""The sandbox's rules: plain state, so that they also run within a simulation."""
+SANDBOX_EDGES = {"control", "main", "server", "web"}
+"""The sandbox's edges; all else of it is rules over plain state, so that it also runs within a simulation."""
 
 FORBIDDEN_IMPORTS = {"time", "random", "secrets", "socket", "select", "selectors", "uuid"}
 
@@ -41,7 +41,9 @@ def pure_modules() -> list[Module]:
         module
         for module in modules("bridge")
         if FLOORS.get(room(module.name), 9) <= HIGHEST_PURE_FLOOR
-        or module.name.startswith(PURE_SANDBOX_ROOMS)
+        or (
+            room(module.name) == "sandbox" and module.name.split(".")[2:3] not in [[e] for e in SANDBOX_EDGES]
+        )
     ]
 
 

@@ -13,7 +13,7 @@ from tests.house.source import docstrings, dotted, files, modules, show, text_of
 
 ENGLISH = CATALOGUES["en"]
 CATALOGUE_FOLDER = "bridge/sentences/"
-PROFILE_SENTENCE = re.compile(r"\bsentence:\s*['\"]?([\w.]+)")
+PROFILE_SENTENCE = re.compile(r"\bsentence:\s*['\"]?([\w.-]+)")
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
@@ -165,6 +165,8 @@ def spared(tree: ast.Module) -> set[int]:
                 found |= {id(inner) for inner in ast.walk(node)}
         elif isinstance(node, ast.Assert) and node.msg is not None:
             found.add(id(node.msg))
+        elif isinstance(node, ast.Assign) and dotted(node.targets[0]) == "remedy":
+            found.add(id(node.value))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
@@ -54,14 +54,16 @@ class HandClock:
         async with asyncio.timeout(None) as timeout:
             self._open.append(timeout)
             self._entered.set()
-            yield timeout
+            try:
+                yield timeout
+            finally:
+                self._open.remove(timeout)
 
     async def expire(self) -> None:
         """End the limits that are running, waiting for the first one."""
         await self._entered.wait()
         for timeout in self._open:
-            if not timeout.expired():
-                timeout.reschedule(0)
+            timeout.reschedule(0)
 
 
 class Shelf:
@@ -85,20 +87,18 @@ class Shelf:
                 self.parts.setdefault((part.kind, part.key), part)
             self._changed.notify_all()
 
-    def keys(self, kind: str = "event") -> list[str]:
+    def stored(self, kind: str = "event") -> list[str]:
         return [key for known, key in self.parts if known == kind]
 
-    async def wait_for(self, key: str, kind: str = "event") -> Received:
-        """The part with this key, as soon as it is there."""
+    async def wait_until(self, fits: Callable[[Received], bool]) -> Received:
+        """The first part that fits, as soon as it is there."""
         async with self._changed:
-            await self._changed.wait_for(lambda: (kind, key) in self.parts)
-        return self.parts[(kind, key)]
+            await self._changed.wait_for(lambda: any(map(fits, self.parts.values())))
+        return next(part for part in self.parts.values() if fits(part))
 
-    async def wait_for_kind(self, kind: str) -> Received:
-        """The first part of a kind, as soon as it is there."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.keys(kind))
-        return self.parts[(kind, self.keys(kind)[0])]
+    async def wait_for(self, key: str, kind: str = "event") -> Received:
+        """The part with this key."""
+        return await self.wait_until(lambda part: (part.kind, part.key) == (kind, key))
 
 
 @asynccontextmanager

@@ -104,7 +104,16 @@ def test_the_same_device_list_in_a_later_transaction_is_news() -> None:
 @pytest.mark.fault("F21")
 @pytest.mark.parametrize(
     "odd",
-    [None, 7, "text", [], {}, {"event_id": 5}, {"event_id": "$" + "x" * 300, "room_id": "!" + "y" * 300}],
+    [
+        None,
+        7,
+        "text",
+        [],
+        {},
+        {"event_id": 5},
+        {"event_id": "$a\0", "room_id": "!b\0"},
+        {"event_id": "$" + "x" * 300, "room_id": "!" + "y" * 300},
+    ],
 )
 def test_an_odd_event_is_kept_under_a_digest_beside_its_good_neighbours(odd: object) -> None:
     found = parts({"events": [EVENT, odd, {**EVENT, "event_id": "$two"}]})
@@ -135,6 +144,11 @@ def test_what_is_no_json_is_refused_as_a_whole(body: bytes) -> None:
 def test_json_of_another_shape_is_refused_as_a_whole(body: bytes) -> None:
     with pytest.raises(BadJson):
         split("1", body)
+
+
+def test_an_event_as_deep_as_a_homeserver_takes_is_read() -> None:
+    deepest = json.loads('{"a":' * 128 + "1" + "}" * 128)  # Synapse refuses 150 levels, as serde_json does
+    assert parts({"events": [{**EVENT, "content": deepest}]})[0].key == "$one"
 
 
 def test_json_too_deep_to_read_is_refused_as_a_whole() -> None:

@@ -26,12 +26,18 @@ async def postgres_url(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture
+async def postgres_schema_url(postgres: PostgresServer) -> str:
+    """An empty schema of the test's own in a database that is shared."""
+    return await postgres.new_schema()
+
+
+@pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A SQLite database of the test's own, not yet made."""
     return f"sqlite3-fk-wal:{tmp_path / 'bridge.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres_schema"], ids=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest) -> str:
     """An empty database of the test's own, once on each engine."""
     found: str = request.getfixturevalue(f"{request.param}_url")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
-from bridge.ports import Kind, Statement, Unit
+from bridge.ports import Kind, Row, Statement, Unit
 from bridge.store.database import Database
 from bridge.store.errors import AlreadyThere, Fenced, Malformed, Stale, WrongCount
 from tests.store.support import (
@@ -34,13 +35,19 @@ async def test_a_committed_unit_is_read_back(database: Database) -> None:
 
 
 async def test_every_kind_of_value_comes_back_as_it_was(database: Database) -> None:
-    row = {"thing_id": b"\0\xff", "name": "ä'\":name ; --", "version": -(2**63), "weight": 0.1, "body": None}
+    row: Row = {
+        "thing_id": b"\0\xff",
+        "name": "ä'\":name ; --",
+        "version": -(2**63),
+        "weight": 0.1,
+        "body": None,
+    }
     await database.commit(unit(THING, put=[row]))
     assert [dict(found) for found in await database.read("SELECT * FROM thing")] == [row]
 
 
 async def test_a_unit_that_fails_at_its_end_leaves_nothing(database: Database) -> None:
-    row = {"thing_id": b"\0\0\0\1", "version": 9, "old_version": 9, "body": None}
+    row: Row = {"thing_id": b"\0\0\0\1", "version": 9, "old_version": 9, "body": None}
     kind = Kind("both", {"put": THING.statements["put"], "move": CHANGE.statements["move"]})
     with pytest.raises(Stale):
         await database.commit(unit(kind, put=[thing(1)], move=[row]))
@@ -102,10 +109,8 @@ async def test_a_guard_stops_its_unit(database: Database) -> None:
 
 async def test_a_guard_is_shared_by_units_that_are_committed_together(database: Database) -> None:
     await database.commit(unit(OWNER, own=[{"name": "a", "epoch": 3}]))
-    fence = [{"name": "a", "epoch": 3}]
-    await asyncio.gather(
-        *(database.commit(unit(CHANGE, fence=fence, put=[thing(key)])) for key in range(9))
-    )
+    fence: list[Row] = [{"name": "a", "epoch": 3}]
+    await asyncio.gather(*(database.commit(unit(CHANGE, fence=fence, put=[thing(key)])) for key in range(9)))
     assert len(await versions(database)) == 9
 
 
@@ -138,7 +143,7 @@ async def test_units_take_effect_in_the_order_in_which_they_were_given(database:
 async def test_an_uncounted_change_of_the_same_row_keeps_the_order(database: Database) -> None:
     await database.commit(put(1, name="a"))
     names = ["a", "b", "c", "d", "e"]
-    steps = zip(names, names[1:], strict=False)
+    steps = itertools.pairwise(names)
     await asyncio.gather(
         *(database.commit(unit(RENAMED, rename=[{"name": old, "new_name": new}])) for old, new in steps)
     )
@@ -156,7 +161,7 @@ async def test_rows_of_one_statement_that_build_on_each_other_run_one_by_one(dat
 
 async def test_each_row_of_parameters_must_touch_its_own_row(database: Database) -> None:
     await database.commit(put(1, 0))
-    row = {"thing_id": b"\0\0\0\1", "old_version": 0, "version": 1, "body": None}
+    row: Row = {"thing_id": b"\0\0\0\1", "old_version": 0, "version": 1, "body": None}
     with pytest.raises(Stale):
         await database.commit(unit(CHANGE, move=[row, {**row, "thing_id": b"\0\0\0\2"}]))
     assert await versions(database) == {1: 0}
@@ -209,7 +214,9 @@ async def test_a_row_that_does_not_fit_the_schema_fails_alone(
     [
         Unit(PLAIN, {"nothing": [thing(1)]}),
         Unit(PLAIN, {"put": [{"thing_id": b"1"}]}),
-        Unit(Kind("bad", {"put": Statement("INSERT INTO nowhere (name) VALUES (:name)")}), {"put": [thing(1)]}),
+        Unit(
+            Kind("bad", {"put": Statement("INSERT INTO nowhere (name) VALUES (:name)")}), {"put": [thing(1)]}
+        ),
         Unit(Kind("bad", {"put": Statement("SELECT name FROM owner WHERE x = :x")}), {"put": [{"x": 1}]}),
         Unit(Kind("bad", {"put": Statement("DELETE FROM thing WHERE name = $1")}), {"put": [thing(1)]}),
         Unit(OWNER, {"own": [{"name": "a", "epoch": -1}]}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def feed(connection: ClientConnection | ServerConnection, data: bytes, edges: li
     """``data`` cut at ``edges``."""
     cuts = [0, *sorted(min(edge, len(data)) for edge in edges), len(data)]
     events: list[Event] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in itertools.pairwise(cuts):
         if start < end:
             events += connection.receive(data[start:end])
     return events
@@ -184,6 +186,7 @@ def test_a_dead_connection_refuses_everything_but_giving_what_was_queued() -> No
     assert ends.client.receive(ends.server.data_to_send()) == [StanzaReceived(RESULT)]
 
 
+@pytest.mark.threat("S18")
 def test_a_handshake_frame_at_the_limit_passes_and_one_beyond_does_not() -> None:
     limit = frame.MAX_FRAME_BYTES_BEFORE_AUTHENTICATION
     bare = len(_hello(_client_handshake(), b"x" * 65_000)) - 65_000
@@ -196,6 +199,7 @@ def test_a_handshake_frame_at_the_limit_passes_and_one_beyond_does_not() -> None
         client().receive((limit + 1).to_bytes(3, "big"))
 
 
+@pytest.mark.threat("S18")
 def test_after_the_handshake_larger_frames_pass_even_in_the_same_bytes() -> None:
     ours, theirs = client(), server()
     theirs.receive(ours.data_to_send())
@@ -205,6 +209,7 @@ def test_after_the_handshake_larger_frames_pass_even_in_the_same_bytes() -> None
     assert theirs.receive(ours.data_to_send()) == [AT_SERVER, StanzaReceived(large)]
 
 
+@pytest.mark.threat("S18")
 def test_a_stanza_that_fills_a_frame_passes_and_one_beyond_does_not() -> None:
     ends = pair()
     bare = len(codec.encode(Stanza("body", {}, bytes(2**19)))) - 2**19 + 16

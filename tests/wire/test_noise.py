@@ -6,7 +6,6 @@ vectors/cacophony.txt (at 8ee9d41).
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import pytest
@@ -122,13 +121,11 @@ def test_the_published_vector_is_reproduced_by_both_roles() -> None:
         assert receiver.decrypt(ciphertext) == payload
 
 
-@pytest.fixture
-def _testing_keys() -> None:
-    # The library warns that fixed ephemeral keys are for tests, which this is.
-    warnings.filterwarnings("ignore", message="One of ephemeral keypairs is already set")
+# The library warns that fixed ephemeral keys are for tests, which this is.
+fixed_keys = pytest.mark.filterwarnings("ignore:One of ephemeral keypairs is already set")
 
 
-@pytest.mark.usefixtures("_testing_keys")
+@fixed_keys
 def test_the_initiator_understands_the_independent_library() -> None:
     ours, theirs = initiator(), library(initiator=False)
     assert theirs.read_message(slices(ours.write_first(b"hello"))) == b"hello"
@@ -142,7 +139,7 @@ def test_the_initiator_understands_the_independent_library() -> None:
         assert transport.receiving.decrypt(theirs.encrypt(b"in %d" % round_)) == b"in %d" % round_
 
 
-@pytest.mark.usefixtures("_testing_keys")
+@fixed_keys
 def test_the_responder_understands_the_independent_library() -> None:
     ours, theirs = responder(), library(initiator=True)
     hello = bytes(theirs.write_message(b""))

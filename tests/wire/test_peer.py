@@ -34,7 +34,10 @@ def _plain(text: str) -> bool:
 plain_names = names.filter(_plain)
 plain_texts = texts.filter(lambda text: "@" not in text)
 # What Baileys writes the same way as we do: no devices, no fourth kind of identifier.
-common_jids = jids.filter(lambda jid: not jid.device and jid.server not in ("interop", "msgr"))
+# (What follows an underscore in a user is an "agent" to them, and is left out.)
+common_jids = jids.filter(
+    lambda jid: not jid.device and jid.server not in ("interop", "msgr") and "_" not in jid.user
+)
 
 
 def trees(values: st.SearchStrategy[str | Jid]) -> st.SearchStrategy[Stanza]:

@@ -20,7 +20,7 @@ def test_there_are_two_descriptions() -> None:
 @pytest.mark.parametrize("description", DESCRIPTIONS, ids=lambda path: path.name)
 def test_the_generated_files_are_what_protoc_makes_now(description: Path, tmp_path: Path) -> None:
     # The command of bridge/wire/proto/__init__.py, into another folder.
-    subprocess.run(  # noqa: S603 - our own program and arguments
+    subprocess.run(
         [
             sys.executable,
             "-m",

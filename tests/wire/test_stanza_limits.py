@@ -34,6 +34,7 @@ def attributes_in_tokens(count: int) -> bytes:
     return b"\xf9" + (1 + 2 * count).to_bytes(2, "big") + b"\x13" + pairs
 
 
+@pytest.mark.threat("S19")
 def test_depth_at_the_limit_passes_and_one_beyond_does_not() -> None:
     assert decode(rings_in_tokens(MAX_DEPTH)) == rings(MAX_DEPTH, "message")
     assert encode(rings(MAX_DEPTH, "message")) == rings_in_tokens(MAX_DEPTH)
@@ -43,17 +44,20 @@ def test_depth_at_the_limit_passes_and_one_beyond_does_not() -> None:
         encode(rings(MAX_DEPTH + 1))
 
 
+@pytest.mark.threat("S19")
 def test_a_very_deep_stanza_exhausts_nothing() -> None:
     with pytest.raises(RemoteProtocolError):
         decode(rings_in_tokens(200_000))
 
 
+@pytest.mark.threat("S19")
 def test_identifiers_inside_identifiers_exhaust_nothing() -> None:
     for token in (b"\xfa", b"\xf5", b"\xf6", b"\xf7\x00\x00"):
         with pytest.raises(RemoteProtocolError):
             decode(b"\x00\xf8\x03\x13\x08" + token * 200_000)
 
 
+@pytest.mark.threat("S19")
 def test_nodes_at_the_limit_pass_and_one_beyond_does_not() -> None:
     stanza = decode(nodes_in_tokens(MAX_NODES))
     assert len(stanza.children()) == MAX_NODES - 1
@@ -64,6 +68,7 @@ def test_nodes_at_the_limit_pass_and_one_beyond_does_not() -> None:
         encode(Stanza("message", {}, tuple(Stanza("x") for _ in range(MAX_NODES))))
 
 
+@pytest.mark.threat("S19")
 def test_nodes_are_counted_over_the_whole_tree() -> None:
     branch = b"\xf8\x02\x13\xf9" + (4999).to_bytes(2, "big") + LEAF * 4999
     fits = b"\x00\xf8\x02\x13\xf8\x01" + branch
@@ -73,11 +78,13 @@ def test_nodes_are_counted_over_the_whole_tree() -> None:
         decode(beyond)
 
 
+@pytest.mark.threat("S19")
 def test_a_list_of_empty_nodes_is_refused_at_once() -> None:
     with pytest.raises(RemoteProtocolError):
         decode(b"\x00\xf8\x02\x13\xf9\xff\xff" + b"\x00" * 0xFFFF)
 
 
+@pytest.mark.threat("S19")
 def test_attributes_of_a_node_at_the_limit_pass_and_one_beyond_does_not() -> None:
     stanza = decode(b"\x00" + attributes_in_tokens(MAX_ATTRIBUTES_PER_NODE))
     assert len(stanza.attributes) == MAX_ATTRIBUTES_PER_NODE
@@ -89,6 +96,7 @@ def test_attributes_of_a_node_at_the_limit_pass_and_one_beyond_does_not() -> Non
         encode(Stanza("x", beyond))
 
 
+@pytest.mark.threat("S19")
 def test_attributes_of_a_stanza_at_the_limit_pass_and_one_beyond_does_not() -> None:
     full = attributes_in_tokens(MAX_ATTRIBUTES_PER_NODE)
     count = MAX_ATTRIBUTES // MAX_ATTRIBUTES_PER_NODE
@@ -102,6 +110,7 @@ def test_attributes_of_a_stanza_at_the_limit_pass_and_one_beyond_does_not() -> N
         encode(Stanza("message", {"one": "more"}, stanza.children()))
 
 
+@pytest.mark.threat("S20")
 def test_inflated_bytes_at_the_limit_pass_and_one_beyond_does_not() -> None:
     # Stored, not compressed: the ratio is not what stops it.
     at_limit = bytes(compression.MAX_INFLATED_BYTES)
@@ -110,6 +119,7 @@ def test_inflated_bytes_at_the_limit_pass_and_one_beyond_does_not() -> None:
         compression.open_flagged(b"\x02" + zlib.compress(at_limit + b"x", 0))
 
 
+@pytest.mark.threat("S20")
 def test_a_ratio_at_the_limit_passes_and_one_beyond_does_not() -> None:
     ratio = compression.MAX_INFLATE_RATIO
     fits = _of_ratio(ratio, 0)
@@ -142,6 +152,7 @@ def bomb(mebibytes: int) -> bytes:
     return b"".join(compressor.compress(mebibyte) for _ in range(mebibytes)) + compressor.flush()
 
 
+@pytest.mark.threat("S20")
 def test_a_bomb_costs_no_more_memory_than_the_limit() -> None:
     data = b"\x02" + bomb(512)
     tracemalloc.start()
@@ -154,6 +165,7 @@ def test_a_bomb_costs_no_more_memory_than_the_limit() -> None:
     assert peak < 16 * 1024 * 1024
 
 
+@pytest.mark.threat("S20")
 @pytest.mark.parametrize(
     "data",
     [

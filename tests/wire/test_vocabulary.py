@@ -15,10 +15,45 @@ from tests.wire.support import QUICK, jids
 from tests.wire.vocabulary import NAMES
 
 TAGS = (
-    "message enc receipt retry registration keys list item ack iq error count digest rotate key user ib "
-    "offline_preview offline notification identity reachable chatstate composing paused success failure "
-    "stream:error conflict skey id value signature type between who knock forget"
-).split()
+    "message",
+    "enc",
+    "receipt",
+    "retry",
+    "registration",
+    "keys",
+    "list",
+    "item",
+    "ack",
+    "iq",
+    "error",
+    "count",
+    "digest",
+    "rotate",
+    "key",
+    "user",
+    "ib",
+    "offline_preview",
+    "offline",
+    "notification",
+    "identity",
+    "reachable",
+    "chatstate",
+    "composing",
+    "paused",
+    "success",
+    "failure",
+    "stream:error",
+    "conflict",
+    "skey",
+    "id",
+    "value",
+    "signature",
+    "type",
+    "between",
+    "who",
+    "knock",
+    "forget",
+)
 FAMILIES = (
     "message",
     "receipt",
@@ -31,7 +66,25 @@ FAMILIES = (
     "failure",
     "stream:error",
 )
-ATTRIBUTES = "id to from type t count offline class error xmlns code text value jid reason v service".split()
+ATTRIBUTES = (
+    "id",
+    "to",
+    "from",
+    "type",
+    "t",
+    "count",
+    "offline",
+    "class",
+    "error",
+    "xmlns",
+    "code",
+    "text",
+    "value",
+    "jid",
+    "reason",
+    "v",
+    "service",
+)
 WORDS = ("", "1", "-1", "get", "set", "result", "error", "encrypt", "between", "w:p", "pkmsg", "retry", "2")
 
 values: st.SearchStrategy[AttributeValue] = st.one_of(st.sampled_from(WORDS), jids, st.text(max_size=5))

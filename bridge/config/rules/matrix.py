@@ -12,10 +12,11 @@ from bridge.config.rules.placeholders import (
     PLACEHOLDER_DOMAINS,
     PLACEHOLDER_TOKENS,
     is_address,
+    shown_address,
 )
 
 GHOST_PREFIX = "ib_"
-"""What ``ids.opaque_localpart`` and the registration begin ghosts with. Another one is refused, not ignored."""
+"""What ``ids.opaque_localpart`` and the registration begin with; others are refused, not ignored."""
 
 _DOMAIN = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
@@ -50,7 +51,7 @@ def homeserver(config: Config) -> Findings:
     elif not is_address(address):
         yield Finding(
             "homeserver.address",
-            f"{address!r} is no address.",
+            f"{shown_address(address)} is no address.",
             "Write it as http://host:port or https://host.",
         )
 
@@ -59,7 +60,7 @@ def appservice(config: Config) -> Findings:
     """How the homeserver reaches us, and the names we claim there."""
     section = config.appservice
     if not is_address(section.address):
-        seen = f"{section.address!r} is no address." if section.address else "it is not set."
+        seen = f"{shown_address(section.address)} is no address." if section.address else "it is not set."
         yield Finding(
             "appservice.address",
             seen,

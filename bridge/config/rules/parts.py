@@ -11,6 +11,7 @@ from bridge.config.rules.placeholders import (
     PLACEHOLDER_DATABASE,
     PLACEHOLDER_DOMAINS,
     is_address,
+    shown_address,
 )
 
 MASTER_KEY_DIGITS = 64
@@ -74,7 +75,7 @@ def listeners(config: Config) -> Findings:
     if config.public.address and not is_address(config.public.address):
         yield Finding(
             "public.address",
-            f"{config.public.address!r} is no address.",
+            f"{shown_address(config.public.address)} is no address.",
             "Write where the network reaches the public listener, such as https://bridge.my.domain.",
         )
     if config.admin.hostname not in LOOPBACK:

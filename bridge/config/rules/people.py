@@ -61,6 +61,6 @@ def profile(config: Config) -> Findings:
         yield Finding(
             "network.profile",
             "it is not set." if not path else "it is still the example's.",
-            "Write the path of your network's profile; `interop-bridge sandbox --dir sandbox --partner "
-            "sandbox/partner.yaml` makes one to try things with.",
+            "Write the path of your network's profile; `interop-bridge sandbox --dir "
+            "sandbox` makes one to try things with.",
         )

@@ -14,10 +14,17 @@ MIN_SECRET_CHARACTERS = 16
 """Shorter secrets can be guessed; the tokens we make have 64."""
 
 
+def shown_address(text: str) -> str:
+    """An address as it may be shown: a password may stand before the @."""
+    return repr(text) if "@" not in text else "its value"
+
+
 def is_address(text: str) -> bool:
-    """Whether ``text`` is an address of the web."""
+    """Whether ``text`` is an address of the web; one with a user or password is none of ours."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in text
+        )
     except ValueError:
         return False

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bridge.ids import AccountId, Jid, NetworkId, RoomId, UserId
-from bridge.states import AccountState
 from bridge.ports import Row, Statement, Store
+from bridge.states import AccountState
 from bridge.store.errors import AlreadyThere, Fenced, Stale
 
 
@@ -118,16 +118,16 @@ SPEND_PREKEY = Statement(
     "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id"
 )
 
-UPLOADED_PREKEYS = Statement(
-    "UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0"
-)
+UPLOADED_PREKEYS = Statement("UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0")
 
 DELETE_PREKEYS = Statement("DELETE FROM prekey WHERE account_id = :account_id")
 
 
 async def by_id(store: Store, account_id: AccountId) -> Account | None:
     """The account of that id."""
-    return _one(await store.read("SELECT * FROM account WHERE account_id = :account_id", account_id=account_id))
+    return _one(
+        await store.read("SELECT * FROM account WHERE account_id = :account_id", account_id=account_id)
+    )
 
 
 async def of_user(store: Store, user_id: UserId, network: NetworkId) -> Account | None:

@@ -92,7 +92,9 @@ async def by_room(store: Store, room_id: RoomId) -> ContactRow | None:
 
 async def by_id(store: Store, contact_id: ContactId) -> ContactRow | None:
     """The contact of that id."""
-    return _one(await store.read("SELECT * FROM contact WHERE contact_id = :contact_id", contact_id=contact_id))
+    return _one(
+        await store.read("SELECT * FROM contact WHERE contact_id = :contact_id", contact_id=contact_id)
+    )
 
 
 async def of_account(store: Store, account_id: AccountId) -> Sequence[ContactRow]:

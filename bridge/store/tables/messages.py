@@ -72,7 +72,9 @@ COUNT_RETRY = Statement(
     expect=1,
     error=Stale,
 )
-FORGET_BODIES = Statement("UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at")
+FORGET_BODIES = Statement(
+    "UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at"
+)
 DELETE_OF_ACCOUNT = Statement("DELETE FROM message WHERE account_id = :account_id")
 
 MANAGE = Statement(
@@ -86,7 +88,9 @@ DIALOGUE = Statement(
 
 async def by_id(store: Store, message_id: bytes) -> Message | None:
     """The message of that key."""
-    return _one(await store.read("SELECT * FROM message WHERE message_id = :message_id", message_id=message_id))
+    return _one(
+        await store.read("SELECT * FROM message WHERE message_id = :message_id", message_id=message_id)
+    )
 
 
 async def by_event(store: Store, event_id: EventId) -> Message | None:

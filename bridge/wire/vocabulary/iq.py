@@ -80,6 +80,7 @@ def ping(id: str) -> Stanza:
 
 
 def is_ping(request: Request) -> bool:
+    """True for what ``ping`` makes."""
     return request.action == "get" and request.xmlns == PING_XMLNS
 
 

@@ -62,29 +62,35 @@ class UploadedKeys:
 
 
 def key_type() -> Stanza:
+    """``<type>``: what curve the keys are for."""
     return Stanza("type", {}, KEY_TYPE_CURVE25519)
 
 
 def identity(key: bytes) -> Stanza:
+    """``<identity>`` with 32 bytes."""
     return Stanza("identity", {}, key)
 
 
 def registration(registration_id: int) -> Stanza:
+    """``<registration>`` with 4 bytes; LocalProtocolError when the number is out of its range."""
     if not 1 <= registration_id <= MAX_REGISTRATION_ID:
         raise LocalProtocolError("a registration id is from 1 to 16380")
     return Stanza("registration", {}, registration_id.to_bytes(REGISTRATION_BYTES, "big"))
 
 
 def prekey(key: PublicPreKey) -> Stanza:
+    """``<key>`` with id and value."""
     return Stanza("key", {}, (key_id(key.id), Stanza("value", {}, key.public)))
 
 
 def signed_prekey(key: PublicSignedPreKey) -> Stanza:
+    """``<skey>`` with id, value and signature."""
     signature = Stanza("signature", {}, key.signature)
     return Stanza("skey", {}, (key_id(key.id), Stanza("value", {}, key.public), signature))
 
 
 def key_id(number: int) -> Stanza:
+    """``<id>`` with 3 bytes; LocalProtocolError when the number has more."""
     if not 0 <= number <= MAX_ID:
         raise LocalProtocolError("a key id has 24 bits")
     return Stanza("id", {}, number.to_bytes(ID_BYTES, "big"))
@@ -118,15 +124,18 @@ def read_bundle(node: Stanza, registration_id: int) -> PublicBundle:
 
 
 def check_key_type(node: Stanza) -> None:
+    """Raise RemoteProtocolError unless ``node`` holds the one ``<type>`` there is."""
     if _bytes(node, "type", 1) != KEY_TYPE_CURVE25519:
         raise RemoteProtocolError("the keys are not for Curve25519")
 
 
 def read_identity(node: Stanza) -> bytes:
+    """The 32 bytes of the ``<identity>`` inside ``node``."""
     return _bytes(node, "identity", KEY_BYTES)
 
 
 def read_registration(node: Stanza) -> int:
+    """The number in the ``<registration>`` inside ``node``, from 1 to 16380."""
     value = int.from_bytes(_bytes(node, "registration", REGISTRATION_BYTES), "big")
     if not 1 <= value <= MAX_REGISTRATION_ID:
         raise RemoteProtocolError("a registration id is out of its range")
@@ -150,6 +159,14 @@ def read_signed_prekey(node: Stanza) -> PublicSignedPreKey:
 def read_ids(nodes: Iterable[Stanza]) -> tuple[int, ...]:
     """The numbers in several ``<id>`` nodes."""
     return tuple(int.from_bytes(_sized(node, ID_BYTES), "big") for node in nodes)
+
+
+def read_list(node: Stanza, tag: str) -> tuple[Stanza, ...]:
+    """The nodes called ``tag`` in the ``<list>`` inside ``node``; it may be empty, not missing."""
+    found = node.child("list")
+    if found is None or isinstance(found.content, bytes):
+        raise RemoteProtocolError(f"<{node.tag}>: <list> is missing")
+    return found.children(tag)
 
 
 def _read_id(node: Stanza) -> int:

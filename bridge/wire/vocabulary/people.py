@@ -113,6 +113,7 @@ def person_answer(id: str, person: Person) -> Stanza:
 
 
 def parse_person(result: iq.Result) -> Person:
+    """Read the answer to either way of resolving."""
     reading = Reading(result.child("user"), "user")
     person = Person(
         jid=reading.jid("jid"),

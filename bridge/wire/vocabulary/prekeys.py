@@ -79,19 +79,23 @@ def upload(id: str, uploaded: UploadedKeys) -> Stanza:
 
 
 def rotate(id: str, signed: PublicSignedPreKey) -> Stanza:
+    """Use this signed prekey from now on; the answer is empty."""
     content = (Stanza("rotate", {}, (keys.signed_prekey(signed),)),)
     return iq.Request(id, "set", XMLNS, content).to_stanza()
 
 
 def count(id: str) -> Stanza:
+    """Ask how many one-time prekeys are left."""
     return iq.Request(id, "get", XMLNS, (Stanza("count"),)).to_stanza()
 
 
 def digest(id: str) -> Stanza:
+    """Ask what the directory holds for us."""
     return iq.Request(id, "get", XMLNS, (Stanza("digest"),)).to_stanza()
 
 
 def fetch(id: str, jids: Sequence[Jid], *, reason: str | None = None) -> Stanza:
+    """Ask for a bundle for each of ``jids``; ``reason`` may be ``REASON_IDENTITY``."""
     users = tuple(Stanza("user", attributes(jid=jid, reason=reason)) for jid in jids)
     return iq.Request(id, "get", XMLNS, (Stanza("key", {}, users),)).to_stanza()
 
@@ -114,10 +118,12 @@ def parse_request(request: iq.Request) -> PreKeyRequest:
 
 
 def count_answer(id: str, left: int) -> Stanza:
+    """Say how many one-time prekeys are left."""
     return iq.Result(id, (Stanza("count", attributes(value=left)),)).to_stanza()
 
 
 def parse_count(result: iq.Result) -> int:
+    """How many one-time prekeys are left."""
     reading = Reading(result.child("count"), "count")
     left = reading.number("value")
     reading.done()
@@ -125,6 +131,7 @@ def parse_count(result: iq.Result) -> int:
 
 
 def digest_answer(id: str, held: KeyDigest) -> Stanza:
+    """Say what the directory holds."""
     content = (
         keys.registration(held.registration_id),
         keys.key_type(),
@@ -136,17 +143,19 @@ def digest_answer(id: str, held: KeyDigest) -> Stanza:
 
 
 def parse_digest(result: iq.Result) -> KeyDigest:
+    """What the directory holds for us."""
     found = result.child("digest")
     keys.check_key_type(found)
     return KeyDigest(
         registration_id=keys.read_registration(found),
         identity=keys.read_identity(found),
         signed=keys.read_signed_prekey(found),
-        prekey_ids=keys.read_ids(_list(found).children("id")),
+        prekey_ids=keys.read_ids(keys.read_list(found, "id")),
     )
 
 
 def fetch_answer(id: str, found: Mapping[Jid, PublicBundle | iq.IqError]) -> Stanza:
+    """Answer for each person with a bundle, or why there is none."""
     users = tuple(_user(jid, what) for jid, what in found.items())
     return iq.Result(id, (Stanza("list", {}, users),)).to_stanza()
 
@@ -154,7 +163,7 @@ def fetch_answer(id: str, found: Mapping[Jid, PublicBundle | iq.IqError]) -> Sta
 def parse_fetch(result: iq.Result) -> dict[Jid, PublicBundle | iq.IqError]:
     """Who was answered with what; signatures are for the caller to check."""
     found: dict[Jid, PublicBundle | iq.IqError] = {}
-    for user in result.child("list").children("user"):
+    for user in keys.read_list(Stanza("iq", {}, result.content), "user"):
         reading = Reading(user, "user")
         jid = reading.jid("jid")
         if jid in found:
@@ -177,7 +186,7 @@ def _user(jid: Jid, what: PublicBundle | iq.IqError) -> Stanza:
 
 def _parse_upload(whole: Stanza) -> UploadedKeys:
     keys.check_key_type(whole)
-    one_time = tuple(keys.read_prekey(node) for node in _list(whole).children("key"))
+    one_time = tuple(keys.read_prekey(node) for node in keys.read_list(whole, "key"))
     if len({key.id for key in one_time}) != len(one_time):
         raise RemoteProtocolError("<iq>: a prekey id stands twice")
     return UploadedKeys(
@@ -202,10 +211,3 @@ def _parse_fetch_request(whole: Stanza) -> FetchRequest:
     if not jids:
         raise RemoteProtocolError("<iq>: keys of nobody are asked for")
     return FetchRequest(tuple(jids), reason)
-
-
-def _list(node: Stanza) -> Stanza:
-    found = node.child("list")
-    if found is None:
-        raise RemoteProtocolError(f"<{node.tag}>: <list> is missing")
-    return found

@@ -58,7 +58,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class RetryReceipt:
-    """ "I could not read your message; seal it again." ``count`` runs from 1.
+    """The message could not be read: seal it again. ``count`` runs from 1.
 
     ``t`` is the message's own time, ``registration_id`` the asking client's, and
     ``keys`` (with the same registration id) what a new session can start from.
@@ -91,9 +91,8 @@ def parse(stanza: Stanza, direction: Direction) -> Receipt | RetryReceipt:
     if type_ == RETRY:
         return _parse_retry(stanza, first, peer, offline)
     others: tuple[str, ...] = ()
-    listed = stanza.child("list")
-    if listed is not None:
-        others = tuple(_item_id(item) for item in listed.children("item"))
+    if stanza.child("list") is not None:
+        others = tuple(_item_id(item) for item in keys.read_list(stanza, "item"))
     return Receipt((first, *others), peer, type_, t, offline)
 
 

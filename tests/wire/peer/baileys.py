@@ -28,7 +28,7 @@ class Program:
     """The Node process; one request at a time."""
 
     def __init__(self, node: Path) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own program
+        self._process = subprocess.Popen(
             [node, FOLDER / "codec.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=FOLDER
         )
 

@@ -1,0 +1,163 @@
+"""``interop-bridge check``: everything that an admin should act on, each with its remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import click
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from bridge.cli.files import facts_of, read_config, read_text
+from bridge.cli.outcomes import FINE
+from bridge.config import (
+    Config,
+    Finding,
+    Severity,
+    examine,
+    holds_secrets,
+    judge_key_file,
+    judge_readable,
+    read_profile,
+)
+from bridge.config.findings import NOT_CONFIGURED, warning
+from bridge.errors import Misconfigured
+from bridge.matrix.registration import faults
+from bridge.sentences import render
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One subject: what it is, and what there is to say about it."""
+
+    subject: str
+    findings: tuple[Finding, ...]
+
+
+def check(config_path: str, registration_path: str, environment: Mapping[str, str]) -> tuple[Checked, ...]:
+    """All subjects that can be looked at; a config that cannot be read is the only one."""
+    try:
+        text = read_config(config_path)
+        examined = examine(text, name=config_path, environment=environment, read_file=read_text)
+    except Misconfigured as error:
+        return (Checked("config", (_finding(error),)),)
+    # A key that means nothing is an admin's mistake: at a start a warning, here an error.
+    findings = tuple(replace(f, severity=Severity.ERROR) if f.unknown_key else f for f in examined.findings)
+    subjects = [
+        Checked("config", findings),
+        Checked("config mode", tuple(config_mode(config_path, text))),
+    ]
+    if examined.config is not None:
+        config = examined.config
+        subjects += [
+            Checked("key files", tuple(_key_files(config))),
+            *([Checked("profile", tuple(_profile(config)))] if _names_a_profile(findings) else []),
+            Checked("registration", tuple(_registration(config, registration_path))),
+        ]
+    return tuple(subjects)
+
+
+def config_mode(path: str, text: str) -> Iterator[Finding]:
+    """Who else can read the config, when that matters."""
+    facts = facts_of(path)
+    found = judge_readable(path, facts) if facts and holds_secrets(text, path) else None
+    if found:
+        yield found
+
+
+def _key_files(config: Config) -> Iterator[Finding]:
+    """Key files that exist; those that do not are made at the first start."""
+    paths = [config.network.signing_key_file]
+    paths += [config.bridge.master_key_file] if config.bridge.master_key is None else []
+    for path in paths:
+        facts = facts_of(path)
+        found = judge_key_file(path, facts) if facts else None
+        if found:
+            yield found
+
+
+def _names_a_profile(findings: tuple[Finding, ...]) -> bool:
+    """Whether there is a profile to look at: else that is said already."""
+    return all(finding.path != "network.profile" for finding in findings)
+
+
+def _profile(config: Config) -> Iterator[Finding]:
+    try:
+        profile = read_profile(config.network.profile, read_text)
+    except Misconfigured as error:
+        yield _finding(error)
+        return
+    if profile.connection not in ("either", config.network.connection):
+        yield Finding(
+            "network.connection",
+            f"the agreement does not allow {config.network.connection}.",
+            f"Write {profile.connection}.",
+        )
+
+
+def _registration(config: Config, path: str) -> Iterator[Finding]:
+    try:
+        document = YAML(typ="safe", pure=True).load(read_text(path))
+    except FileNotFoundError:
+        yield warning(path, "there is no registration here.", "Run `interop-bridge -g`, or name it with -r.")
+        return
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        yield Finding(path, f"it cannot be read ({type(error).__name__}).", "Run `interop-bridge -g` again.")
+        return
+    if not isinstance(document, dict):
+        yield Finding(path, "it is no registration.", "Run `interop-bridge -g` again.")
+        return
+    yield from _registered(config, path, document)
+
+
+def _registered(config: Config, path: str, document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether the registration is sound and says what the config says."""
+    section = config.appservice
+    for fault in faults(document, server=config.homeserver.domain, bot_localpart=section.bot.username):
+        yield Finding(f"{path} {fault.where}", render(fault.sentence), "Run `interop-bridge -g` again.")
+    expected = {
+        "id": section.id,
+        "url": section.address,
+        "as_token": section.as_token.get_secret_value(),
+        "hs_token": section.hs_token.get_secret_value(),
+    }
+    for key, value in expected.items():
+        if document.get(key) != value:
+            yield Finding(
+                f"{path} {key}",
+                f"it is not what the config says in appservice.{'address' if key == 'url' else key}.",
+                "Run `interop-bridge -g` and restart the homeserver.",
+            )
+
+
+def report(checked: tuple[Checked, ...], *, as_json: bool) -> int:
+    """Print what was found, one line a fact; the exit code."""
+    findings = [finding for subject in checked for finding in subject.findings]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if as_json:
+        click.echo(json.dumps({"ok": not errors, "findings": [_plain(f) for f in findings]}, indent=2))
+    else:
+        for subject in checked:
+            if not subject.findings:
+                click.echo(f"OK       {subject.subject}")
+            for finding in subject.findings:
+                click.echo(f"{finding.severity.value.upper():8} {finding.sentence}")
+    return errors[0].exit_code if errors else FINE
+
+
+def _plain(finding: Finding) -> dict[str, str | int]:
+    return {
+        "severity": finding.severity.value,
+        "path": finding.path,
+        "where": finding.where,
+        "what": finding.what,
+        "remedy": finding.remedy,
+        "exit_code": finding.exit_code if finding.severity is Severity.ERROR else FINE,
+    }
+
+
+def _finding(error: Misconfigured) -> Finding:
+    return Finding(error.where, error.what, error.remedy, exit_code=error.exit_code or NOT_CONFIGURED)

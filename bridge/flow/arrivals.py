@@ -1,0 +1,115 @@
+"""What the reader does with a stanza: store it as it came, then say what acknowledges it.
+
+One dispatch table, a row for each family. What cannot be read is acknowledged with the number the
+network has for it, counted in the log, and never ends the connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from bridge.errors import RemoteProtocolError
+from bridge.flow import owed
+from bridge.flow.inbound import Inbound
+from bridge.flow.keyring import Unlocked
+from bridge.flow.parts import Parts
+from bridge.flow.reports import Reports
+from bridge.flow.retries import Retries
+from bridge.ids import Jid
+from bridge.ports import Row
+from bridge.store import kinds
+from bridge.store.journal import New
+from bridge.wire import stanza as codec
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import message, notification, receipt
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.people import PeopleNames
+
+LOG = structlog.get_logger()
+
+PARSING_ERROR = 487
+UNRECOGNISED_STANZA = 488
+"""Negative acknowledgements of the client (interop dossier 4.5)."""
+
+IDENTITY_NEWS = "identity-news"
+
+WITHOUT_ACKNOWLEDGEMENT = frozenset({"chatstate", "presence", "iq", "stream:error", "success", "failure"})
+"""Stanzas that nobody waits to see acknowledged."""
+
+Taken = tuple[New | None, Ack]
+
+
+class Arrivals:
+    """Stores stanzas for one network."""
+
+    def __init__(self, parts: Parts, inbound: Inbound, reports: Reports, retries: Retries) -> None:
+        self._parts = parts
+        self._inbound = inbound
+        self._reports = reports
+        self._retries = retries
+        names = parts.profile.stanzas
+        self._names = PeopleNames(names.namespace, names.resolve, names.reach, names.delete)
+        self._families: Mapping[str, Callable[[Unlocked, Stanza, bytes], Taken]] = {
+            "message": self._message,
+            "receipt": self._receipt,
+            "notification": self._notification,
+        }
+
+    async def take(self, unlocked: Unlocked, stanza: Stanza) -> Stanza | None:
+        """Store what arrived; the acknowledgement to send, if there is one. Raises ``TryAgain``."""
+        if stanza.tag in WITHOUT_ACKNOWLEDGEMENT:
+            return None
+        family = self._families.get(stanza.tag)
+        if family is None:
+            return self._not_understood(stanza, UNRECOGNISED_STANZA)
+        try:
+            new, answer = family(unlocked, stanza, codec.encode(stanza))
+        except RemoteProtocolError:
+            return self._not_understood(stanza, PARSING_ERROR)
+        if new is not None:
+            await self._store(unlocked, new)
+        return answer.to_stanza("to")
+
+    async def _store(self, unlocked: Unlocked, new: New) -> None:
+        account = unlocked.account
+        rows = self._parts.journal.rows(new)
+        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
+        await self._parts.store.commit(kinds.unit(kinds.ARRIVE, fence=fence, add=rows, remember=rows))
+
+    def _message(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+        arrived = message.parse(stanza, "from")
+        answer = Ack(cls=stanza.tag, id=arrived.id, peer=arrived.peer)
+        return self._inbound.entry(unlocked, arrived, raw), answer
+
+    def _receipt(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+        arrived = receipt.parse(stanza, "from")
+        if isinstance(arrived, receipt.RetryReceipt):
+            answer = Ack(cls=stanza.tag, id=arrived.id, peer=arrived.peer, type=receipt.RETRY)
+            return self._retries.entry(unlocked, arrived, raw), answer
+        answer = Ack(cls=stanza.tag, id=arrived.ids[0], peer=arrived.peer, type=arrived.type)
+        return self._reports.receipt_entry(unlocked, arrived, raw), answer
+
+    def _notification(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+        news = notification.parse(stanza, "from", self._names)
+        type_ = notification.type_of(news, self._names)
+        answer = Ack(cls=stanza.tag, id=news.id, peer=news.peer, type=type_)
+        account_id = unlocked.account.account_id
+        match news:
+            case notification.KeysLow():
+                return owed.task(owed.TOP_UP, account_id, account_id + news.id.encode()), answer
+            case notification.IdentityChanged():
+                lane = f"in:{account_id.hex()}:{self._inbound.digest(unlocked, news.peer).hex()}"
+                key = account_id + news.id.encode()
+                return owed.task(IDENTITY_NEWS, account_id, key, lane=lane, jid=str(news.peer)), answer
+            case _:
+                return None, answer
+
+    def _not_understood(self, stanza: Stanza, error: int) -> Stanza | None:
+        """A negative acknowledgement, where the stanza says whose and which it is."""
+        LOG.warning("stanza not understood", code=error)
+        identifier, peer = stanza.attributes.get("id"), stanza.attributes.get("from")
+        if not isinstance(identifier, str) or not isinstance(peer, Jid):
+            return None
+        return Ack(cls=stanza.tag, id=identifier, peer=peer, error=error).to_stanza("to")

@@ -1,0 +1,96 @@
+"""When to connect again: why a connection ended, and how long to wait. Pure; chance is an argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 300.0
+"""Five minutes: a network that was away for hours is not met by everybody in its first second, and
+nobody waits longer than a person would before trying by hand."""
+CONFLICT_SECONDS = 300.0
+"""Two programs with the keys of one account would otherwise throw each other out for ever (F41)."""
+MAX_CONFLICTS = 3
+"""After so many in a row somebody has to decide which of the two is to live."""
+
+FRACTION_BYTES = 7
+"""How much randomness ``fraction`` takes: a float holds 53 bits, these are 56."""
+
+
+class Why(Enum):
+    """Why a connection ended."""
+
+    CLOSED = "closed"
+    """We closed it."""
+    LOST = "lost"
+    """The other end, or the network between, ended it."""
+    SILENT = "silent"
+    """A keep-alive was not answered in time."""
+    REPLACED = "replaced"
+    """Another connection of the same account took over."""
+    DISMISSED = "dismissed"
+    """The server ended it for another reason (a restart, an account that is no more); a login tells
+    which."""
+    BROKEN = "broken"
+    """The other end broke the protocol."""
+    NOT_STORED = "not stored"
+    """What arrived could not be stored here; it was not acknowledged and comes again."""
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a connection; ``code`` is the network's own word for it, for the log."""
+
+    why: Why
+    code: str | None = None
+
+
+class Next(Enum):
+    """What follows an end."""
+
+    NOTHING = "nothing"
+    """Connect when there is a reason to."""
+    AT_ONCE = "at once"
+    AFTER_BACKOFF = "after back-off"
+    AFTER_CONFLICT = "after conflict"
+    """``after_conflict`` says when, if at all."""
+
+
+NEXT = {
+    Why.CLOSED: Next.NOTHING,
+    Why.LOST: Next.AFTER_BACKOFF,
+    Why.SILENT: Next.AT_ONCE,
+    Why.REPLACED: Next.AFTER_CONFLICT,
+    Why.DISMISSED: Next.AFTER_BACKOFF,
+    Why.BROKEN: Next.AFTER_BACKOFF,
+    Why.NOT_STORED: Next.AFTER_BACKOFF,
+}
+
+
+def fraction(randomness: bytes) -> float:
+    """A number from 0 to below 1 out of ``FRACTION_BYTES`` random bytes."""
+    if len(randomness) != FRACTION_BYTES:
+        raise ValueError(f"a fraction takes {FRACTION_BYTES} random bytes")
+    return (int.from_bytes(randomness, "big") >> 3) / 2**53
+
+
+def delay(failures: int, chance: float, *, asked: float | None = None) -> float:
+    """Seconds to wait after ``failures`` in a row (from 1): full jitter under a doubling bound.
+
+    ``chance`` is from 0 to below 1. ``asked``, when the other side named a time, is the least.
+    """
+    if failures < 1 or not 0 <= chance < 1:
+        raise ValueError("failures count from 1, chance is a fraction")
+    # 2**30 is far beyond the bound already; without a cap a long outage would overflow a float.
+    bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 30))
+    return max(bound * chance, asked or 0.0)
+
+
+def after_conflict(conflicts: int, chance: float) -> float | None:
+    """Seconds to wait after ``conflicts`` in a row (from 1); None: not before a person asks for it."""
+    if conflicts < 1 or not 0 <= chance < 1:
+        raise ValueError("conflicts count from 1, chance is a fraction")
+    if conflicts > MAX_CONFLICTS:
+        return None
+    return CONFLICT_SECONDS * 2.0 ** (conflicts - 1) * (1 + chance)

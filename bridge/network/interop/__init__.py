@@ -1,0 +1,1 @@
+"""The network of the published framework: Noise, binary stanzas, enlistment by form."""

@@ -1,0 +1,250 @@
+"""A live connection after its login: stanzas out, stanzas in, questions, keep-alive, and its end.
+
+Laws. The reader waits on nothing but the injected handler (which waits on nothing but the store): no
+answer to anything we ask is awaited by it, else a contact who writes while we fetch keys stops us both.
+The connection ends once, for one reason; every waiting question then fails with ``TryAgain``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from bridge.errors import BridgeError, LocalProtocolError, RemoteProtocolError, TryAgain
+from bridge.network.backoff import End, Why
+from bridge.network.connector import OnStanza
+from bridge.network.errors import NetworkBusy, QuestionRefused
+from bridge.ports import Clock, Random, Step, Stream
+from bridge.profile import Timers
+from bridge.wire.connection import ClientConnection, Event, StanzaReceived
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import iq, login
+
+ID_BYTES = 6
+PASSING_IQ_ERRORS = frozenset({429, 500, 503, 530})
+"""Rate, server and overload errors (interop.md 4.5): the same question may be answered later."""
+NOT_IMPLEMENTED = 501
+
+Question = Callable[[str], Stanza]
+"""Makes the stanza of a question from its id."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Channel:
+    """Owns a logged-in connection. ``begin`` starts it with what arrived behind the login's answer."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        connection: ClientConnection,
+        *,
+        on_stanza: OnStanza,
+        clock: Clock,
+        random: Random,
+        timers: Timers,
+    ) -> None:
+        self._stream = stream
+        self._connection = connection
+        self._on_stanza = on_stanza
+        self._clock = clock
+        self._timers = timers
+        self._asked: dict[str, asyncio.Future[iq.Result]] = {}
+        self._id_prefix = random.bytes(ID_BYTES).hex()
+        self._ids = 0
+        self._turn = asyncio.Lock()
+        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed: asyncio.Task[None] | None = None
+
+    @property
+    def end(self) -> End | None:
+        """Why it ended; None while it lives."""
+        return self._end.result() if self._end.done() else None
+
+    async def ended(self) -> End:
+        """Wait for the end. Cancelling the caller does not touch the connection."""
+        return await asyncio.shield(self._end)
+
+    def begin(self, waiting: Sequence[Event]) -> None:
+        """Read, and keep alive, from now on; ``waiting`` came together with the login's answer."""
+        self._spawn(self._read(waiting))
+        self._spawn(self._keep_alive())
+
+    async def send(self, stanza: Stanza, *, step: Step) -> None:
+        """Hand ``stanza`` to the network, in the order of the calls.
+
+        ``TryAgain`` when the connection has ended; it may have left all the same. When the call is cut
+        short the connection ends too: a part of a frame may be out, and nothing can follow it.
+        """
+        async with self._turn:
+            self._check_live()
+            self._connection.send(stanza)
+            whole = False
+            try:
+                await self._stream.send(self._connection.data_to_send(), step=step)
+                whole = True
+            finally:
+                if not whole:
+                    self._finish(Why.LOST)
+
+    async def ask(self, question: Question, *, step: Step = Step.ASK) -> iq.Result:
+        """The answer to a question, whose id is given here.
+
+        ``TryAgain`` without an answer in the profile's ``iq_timeout_s`` or for an error that may pass,
+        ``QuestionRefused`` for another error.
+        """
+        self._ids += 1
+        identifier = f"{self._id_prefix}-{self._ids}"
+        answer: asyncio.Future[iq.Result] = asyncio.get_running_loop().create_future()
+        self._asked[identifier] = answer
+        try:
+            async with self._clock.limit(self._timers.iq_timeout_s):
+                await self.send(question(identifier), step=step)
+                return await answer
+        except TimeoutError as error:
+            raise TryAgain(f"{step.value}: no answer in {self._timers.iq_timeout_s:.0f} s") from error
+        finally:
+            del self._asked[identifier]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # nobody else will ask for it
+
+    async def close(self) -> None:
+        """End the connection, and wait until nothing of it runs; harmless when it ended before."""
+        self._finish(Why.CLOSED)
+        current = asyncio.current_task()
+        left = [task for task in self._tasks if task is not current]
+        if self._closed is not None:
+            left.append(self._closed)
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _check_live(self) -> None:
+        if self._end.done():
+            raise TryAgain(f"the connection has ended: {self._end.result().why.value}")
+
+    def _finish(self, why: Why, code: str | None = None) -> None:
+        if self._end.done():
+            return
+        self._end.set_result(End(why, code))
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(TryAgain(f"the connection has ended: {why.value}"))
+        current = asyncio.current_task()
+        for task in self._tasks:
+            if task is not current:
+                task.cancel()
+        self._closed = asyncio.get_running_loop().create_task(self._stream.close())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self, events: Sequence[Event]) -> None:
+        """Give every stanza to its place until the connection ends, in whatever way."""
+        try:
+            while await self._take_all(events):
+                events = self._connection.receive(await self._stream.receive())
+        except TryAgain:
+            self._finish(Why.LOST)
+        except RemoteProtocolError as error:
+            _log.warning("connection broken", error=str(error))
+            self._finish(Why.BROKEN)
+
+    async def _take_all(self, events: Sequence[Event]) -> bool:
+        """Whether the connection lives on after ``events``."""
+        for event in events:
+            if isinstance(event, StanzaReceived):
+                await self._take(event.stanza)
+            else:
+                self._finish(Why.LOST)
+            if self._end.done():
+                return False
+        return True
+
+    async def _take(self, stanza: Stanza) -> None:
+        if stanza.tag == "iq":
+            self._on_iq(stanza)
+        elif stanza.tag in ("stream:error", "failure"):
+            self._on_last_word(stanza)
+        else:
+            await self._hand_over(stanza)
+
+    async def _hand_over(self, stanza: Stanza) -> None:
+        """To the handler. Whatever it raises: the stanza was not stored, so it has to come again."""
+        try:
+            await self._on_stanza(stanza)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
+            level = _log.warning if isinstance(error, BridgeError) else _log.exception
+            level("stanza not stored", tag=stanza.tag, error=type(error).__name__)
+            self._finish(Why.NOT_STORED)
+
+    def _on_iq(self, stanza: Stanza) -> None:
+        """An answer, or a question of the server. One that cannot be read concerns nothing else."""
+        try:
+            found = iq.parse(stanza)
+        except RemoteProtocolError as error:
+            _log.warning("iq not understood", error=str(error))
+            self._on_bad_answer(stanza, error)
+            return
+        if isinstance(found, iq.Request):
+            self._spawn(self._reply(found))
+            return
+        answer = self._asked.get(found.id)
+        if answer is None or answer.done():
+            return  # too late: whoever asked has given up
+        if isinstance(found, iq.Result):
+            answer.set_result(found)
+        else:
+            answer.set_exception(_refusal(found.error))
+
+    def _on_bad_answer(self, stanza: Stanza, error: RemoteProtocolError) -> None:
+        answer = self._asked.get(str(stanza.attributes.get("id")))
+        if answer is not None and not answer.done():
+            answer.set_exception(TryAgain(f"an answer cannot be read: {error}"))
+
+    async def _reply(self, request: iq.Request) -> None:
+        """Answer the server's ping; decline anything else. By a task: the reader goes on reading."""
+        word: iq.Result | iq.Failure = iq.Result(request.id)
+        if not iq.is_ping(request):
+            word = iq.Failure(request.id, iq.IqError(NOT_IMPLEMENTED))
+        try:
+            await self.send(word.to_stanza(), step=Step.KEEP_ALIVE)
+        except (TryAgain, LocalProtocolError) as error:
+            _log.info("ping not answered", error=str(error))
+
+    def _on_last_word(self, stanza: Stanza) -> None:
+        try:
+            word = login.parse(stanza)
+        except RemoteProtocolError as error:
+            _log.warning("last word not understood", error=str(error))
+            self._finish(Why.DISMISSED)
+            return
+        if isinstance(word, login.StreamError) and word.conflict == login.CONFLICT_REPLACED:
+            self._finish(Why.REPLACED, word.code)
+        elif isinstance(word, login.StreamError):
+            self._finish(Why.DISMISSED, word.code)
+        elif isinstance(word, login.LoginFailure):
+            self._finish(Why.DISMISSED, word.reason)
+
+    async def _keep_alive(self) -> None:
+        """Ping now and then; a ping without an answer in its deadline ends the connection."""
+        while True:
+            await self._clock.sleep(self._timers.keep_alive_s)
+            try:
+                async with self._clock.limit(self._timers.keep_alive_deadline_s):
+                    await self.ask(iq.ping, step=Step.KEEP_ALIVE)
+            except (NetworkBusy, QuestionRefused):
+                continue  # a refusal is a sign of life
+            except (TimeoutError, TryAgain):
+                self._finish(Why.SILENT)
+                return
+
+
+def _refusal(error: iq.IqError) -> BridgeError:
+    if error.code in PASSING_IQ_ERRORS:
+        return NetworkBusy(error.code)
+    return QuestionRefused(error.code)

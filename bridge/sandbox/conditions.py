@@ -1,0 +1,67 @@
+"""Why the network refuses, as conditions. The word for each on the wire stands in the variant."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Enlisting(Enum):
+    """Why an enlistment is refused (dossier 12.2)."""
+
+    BAD_INTEGRATOR = "bad_integrator"
+    BAD_TOKEN = "bad_token"  # noqa: S105 - a reason, not a secret
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    IDENTIFIER_MISMATCH = "identifier_mismatch"
+    MISSING_PARAM = "missing_param"
+    BAD_PARAM = "bad_param"
+    BAD_KEY = "bad_key"
+    BAD_SIGNATURE = "bad_signature"
+    OLD_VERSION = "old_version"
+    NOT_ELIGIBLE = "not_eligible"
+    BLOCKED = "blocked"
+    TOO_MANY = "too_many"
+    UNAVAILABLE = "unavailable"
+
+
+class LoggingIn(Enum):
+    """Why a login is refused (dossier 4.5, 12.3)."""
+
+    BAD_TOKEN = "bad_token"  # noqa: S105
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    UNKNOWN_ACCOUNT = "unknown_account"
+    """Never enlisted, un-enlisted, or deleted."""
+    OUTDATED = "outdated"
+    BANNED_FOR_NOW = "banned_for_now"
+    LOCKED = "locked"
+    PARTNER_REMOVED = "partner_removed"
+    UNAVAILABLE = "unavailable"
+
+
+class Sending(Enum):
+    """Why a message is refused, in its acknowledgement."""
+
+    NOT_REACHABLE = "not_reachable"
+    """Unknown, not opted in, or blocked: one word for all, so that nobody learns which."""
+    RESTRICTED = "restricted"
+    """This account may not start new chats for now."""
+    MALFORMED = "malformed"
+
+
+class Ending(Enum):
+    """Why the server ends a connection."""
+
+    REPLACED = "replaced"
+    RESTART = "restart"
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105
+    ENDED = "ended"
+    """The account was deleted, un-enlisted or suspended."""
+
+
+class IqCode:
+    """Error codes of answers (dossier 4.5); the public catalogue, not a choice of ours."""
+
+    BAD_REQUEST = 400
+    NOT_FOUND = 404
+    NOT_ACCEPTABLE = 406
+    TOO_MANY = 429
+    NOT_IMPLEMENTED = 501

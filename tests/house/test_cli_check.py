@@ -1,0 +1,100 @@
+"""``check``: every finding a sentence with its remedy; unknown keys are errors here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.house.cli_support import PROFILE, Terminal, filled_in, terminal
+
+__all__ = ["terminal"]
+
+
+@pytest.fixture
+def ready(terminal: Terminal) -> Terminal:
+    """A folder with a config and registration that fit."""
+    filled_in()
+    assert terminal("-g").code == 0
+    return terminal
+
+
+def _change(path: str, old: str, new: str) -> None:
+    text = Path(path).read_text()
+    assert old in text
+    Path(path).write_text(text.replace(old, new))
+
+
+def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
+    ended = ready("check")
+    assert ended.code == 0
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["OK"] * 5
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "words"),
+    [
+        ("config.yaml", "    domain:", "    adress: x\n    domain:", 11, "Did you mean homeserver.address?"),
+        ("config.yaml", "port: 29317", "port: many", 11, "appservice.port (config.yaml line"),
+        ("config.yaml", "bridge:", "bridge: [", 10, "config.yaml line"),
+        ("config.yaml", "connection: on-demand", "connection: always", 11, "does not allow always"),
+        ("config.yaml", str(PROFILE), "gone.yaml", 11, "gone.yaml cannot be read"),
+        ("config.yaml", "    id: interop", "    id: other", 11, "registration.yaml id"),
+        ("registration.yaml", "rate_limited: false", "rate_limited: true", 11, "registration.yaml rate_limited"),
+        ("registration.yaml", "@ib_", "@.*", 11, "registration.yaml namespaces"),
+        ("registration.yaml", "id:", "- id:", 11, "cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_remedy(
+    ready: Terminal, file: str, old: str, new: str, code: int, words: str
+) -> None:
+    _change(file, old, new)
+    ended = ready("check")
+    assert ended.code == code
+    assert any(line.startswith("ERROR") and words in line for line in ended.out.splitlines())
+    assert ended.err == ""
+
+
+def test_modes_that_let_others_in_are_found(ready: Terminal) -> None:
+    Path("config.yaml").chmod(0o644)
+    Path("master.key").write_text("0" * 64)
+    Path("master.key").chmod(0o640)
+    ended = ready("check")
+    assert ended.code == 11
+    assert "chmod 600 config.yaml" in ended.out
+    assert "chmod 600 master.key" in ended.out
+
+
+def test_a_missing_registration_is_a_warning(ready: Terminal) -> None:
+    Path("registration.yaml").unlink()
+    ended = ready("check")
+    assert ended.code == 0
+    assert "WARNING" in ended.out
+
+
+def test_programs_get_the_same_as_json(ready: Terminal) -> None:
+    assert json.loads(ready("check", "--json").out) == {"ok": True, "findings": []}
+    _change("config.yaml", "    domain:", "    adress: x\n    domain:")
+    ended = ready("check", "--json")
+    found = json.loads(ended.out)
+    assert (ended.code, found["ok"], len(found["findings"])) == (11, False, 1)
+    assert found["findings"][0]["path"] == "homeserver.adress"
+    assert found["findings"][0]["remedy"] == "Did you mean homeserver.address?"
+
+
+def test_no_secret_is_shown(ready: Terminal) -> None:
+    tokens = [
+        line.split('"')[1] for line in Path("registration.yaml").read_text().splitlines() if "_token" in line
+    ]
+    _change("registration.yaml", tokens[0], tokens[1])
+    for ended in (ready("check"), ready("check", "--json")):
+        assert ended.code == 11
+        assert not any(token in ended.out + ended.err for token in tokens)
+
+
+def test_files_may_be_named_before_or_after_the_verb(ready: Terminal) -> None:
+    Path("config.yaml").rename("c.yaml")
+    Path("registration.yaml").rename("r.yaml")
+    assert ready("-c", "c.yaml", "-r", "r.yaml", "check").code == 0
+    assert ready("check", "-c", "c.yaml", "-r", "r.yaml").code == 0

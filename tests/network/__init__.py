@@ -1,0 +1,1 @@
+"""The network's edge, over real sockets on this machine."""

@@ -1,0 +1,74 @@
+"""When to connect again."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.network.backoff import (
+    CONFLICT_SECONDS,
+    FRACTION_BYTES,
+    LONGEST_SECONDS,
+    MAX_CONFLICTS,
+    NEXT,
+    Next,
+    Why,
+    after_conflict,
+    delay,
+    fraction,
+)
+
+ALMOST_ONE = 1 - 2**-53
+
+
+def test_every_end_has_a_consequence() -> None:
+    assert set(NEXT) == set(Why)
+
+
+def test_only_a_close_of_our_own_is_left_as_it_is() -> None:
+    assert [why for why, following in NEXT.items() if following is Next.NOTHING] == [Why.CLOSED]
+
+
+@pytest.mark.parametrize(
+    ("failures", "bound"), [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (11, 300), (10_000, 300)]
+)
+def test_the_wait_is_anywhere_below_a_bound_that_doubles_to_five_minutes(failures: int, bound: float) -> None:
+    assert delay(failures, 0.0) == 0
+    assert delay(failures, 0.5) == bound / 2
+    assert bound * 0.99 < delay(failures, ALMOST_ONE) < bound <= LONGEST_SECONDS
+
+
+def test_a_time_that_was_asked_for_is_the_least() -> None:
+    assert delay(1, 0.5, asked=90) == 90
+    assert delay(10, 0.5, asked=90) == 150
+
+
+@pytest.mark.fault("F41")
+def test_after_a_conflict_nothing_happens_for_five_minutes_and_in_the_end_nothing_at_all() -> None:
+    for conflicts in range(1, MAX_CONFLICTS + 1):
+        for chance in (0.0, ALMOST_ONE):
+            wait = after_conflict(conflicts, chance)
+            assert wait is not None
+            assert wait >= CONFLICT_SECONDS >= 300
+    assert after_conflict(MAX_CONFLICTS + 1, 0.0) is None
+    assert NEXT[Why.REPLACED] is Next.AFTER_CONFLICT
+
+
+@pytest.mark.fault("F40")
+def test_no_end_is_followed_by_a_tight_loop() -> None:
+    assert [why for why, following in NEXT.items() if following is Next.AT_ONCE] == [Why.SILENT]
+
+
+@pytest.mark.parametrize(("failures", "chance"), [(0, 0.5), (1, 1.0), (1, -0.1)])
+def test_nonsense_is_refused(failures: int, chance: float) -> None:
+    with pytest.raises(ValueError, match="count from 1"):
+        delay(failures, chance)
+    with pytest.raises(ValueError, match="count from 1"):
+        after_conflict(failures, chance)
+
+
+def test_random_bytes_become_a_fraction() -> None:
+    assert fraction(bytes(FRACTION_BYTES)) == 0
+    assert fraction(b"\xff" * FRACTION_BYTES) == ALMOST_ONE
+    assert fraction(b"\x80" + bytes(FRACTION_BYTES - 1)) == 0.5
+    with pytest.raises(ValueError, match="random bytes"):
+        fraction(b"")

@@ -1,0 +1,327 @@
+"""A live connection: what is read, what is asked, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge.errors import TryAgain
+from bridge.network.backoff import End, Why
+from bridge.network.errors import NetworkBusy, QuestionRefused
+from bridge.ports import Step, Stream
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import iq
+from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, StreamError
+from tests.network.support import Around, Both, Through, connected
+
+PING = iq.PING_XMLNS
+
+
+def _message(id: str) -> Stanza:
+    return Stanza("message", {"id": id})
+
+
+async def _answered(both: Both) -> iq.Request:
+    """Take the client's question and answer it."""
+    asked = iq.parse(await both.peer.receive())
+    assert isinstance(asked, iq.Request)
+    await both.peer.send(iq.Result(asked.id).to_stanza())
+    return asked
+
+
+async def test_stanzas_reach_the_handler_one_after_the_other() -> None:
+    running, seen, free = 0, [], asyncio.Event()
+    both_sent = asyncio.Event()
+
+    async def handler(stanza: Stanza) -> None:
+        nonlocal running
+        running += 1
+        assert running == 1
+        await free.wait()
+        seen.append(stanza.attributes["id"])
+        running -= 1
+        if len(seen) == 3:
+            both_sent.set()
+
+    async with connected(handler) as both:
+        await both.peer.send(_message("1"), _message("2"))
+        await both.peer.send(_message("3"))
+        free.set()
+        await both_sent.wait()
+        assert seen == ["1", "2", "3"]
+
+
+async def test_acknowledgements_reach_the_handler_too() -> None:
+    async with connected() as both:
+        await both.peer.send(Stanza("ack", {"class": "message", "id": "1"}))
+        assert (await both.inbox.next()).tag == "ack"
+
+
+async def test_a_message_that_arrives_while_a_question_waits_is_read() -> None:
+    async with connected() as both:
+        asking = asyncio.create_task(both.link.prekey_count())
+        asked = iq.parse(await both.peer.receive())
+        await both.peer.send(_message("in between"))
+        assert (await both.inbox.next()).attributes["id"] == "in between"
+        assert not asking.done()
+        await both.peer.send(
+            iq.Result(asked.id, (Stanza("count", {"value": "9"}),)).to_stanza(),
+        )
+        assert await asking == 9
+
+
+@pytest.mark.parametrize("error", [TryAgain("the store is busy"), RuntimeError("a mistake of ours")])
+async def test_what_cannot_be_stored_ends_the_connection_so_that_it_comes_again(error: Exception) -> None:
+    async def handler(stanza: Stanza) -> None:
+        raise error
+
+    async with connected(handler) as both:
+        await both.peer.send(_message("1"), _message("2"))
+        assert await both.link.ended() == End(Why.NOT_STORED)
+        await both.peer.ends()
+
+
+async def test_questions_are_matched_with_their_answers_by_id() -> None:
+    async with connected() as both:
+        first = asyncio.create_task(both.link.ask(iq.ping))
+        one = iq.parse(await both.peer.receive())
+        second = asyncio.create_task(both.link.ask(iq.ping))
+        two = iq.parse(await both.peer.receive())
+        assert one.id != two.id
+        await both.peer.send(iq.Result(two.id).to_stanza(), iq.Result(one.id).to_stanza())
+        assert (await first).id == one.id
+        assert (await second).id == two.id
+
+
+async def test_a_question_without_an_answer_is_given_up_and_its_late_answer_harms_nobody() -> None:
+    async with connected(timers={"keep_alive_s": 1000, "iq_timeout_s": 40}) as both:
+        asking = asyncio.create_task(both.link.prekey_count())
+        asked = iq.parse(await both.peer.receive())
+        await both.clock.advance(39.9)
+        assert not asking.done()
+        await both.clock.advance(0.1)
+        with pytest.raises(TryAgain, match="no answer in 40 s"):
+            await asking
+        await both.peer.send(iq.Result(asked.id).to_stanza(), _message("after"))
+        assert (await both.inbox.next()).attributes["id"] == "after"
+        assert both.link.end is None
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (400, QuestionRefused),
+        (404, QuestionRefused),
+        (429, NetworkBusy),
+        (500, NetworkBusy),
+        (503, NetworkBusy),
+        (530, NetworkBusy),
+    ],
+)
+async def test_a_refused_question_says_whether_to_ask_again(code: int, error: type[Exception]) -> None:
+    async with connected() as both:
+        asking = asyncio.create_task(both.link.ask(iq.ping))
+        asked = iq.parse(await both.peer.receive())
+        await both.peer.send(iq.Failure(asked.id, iq.IqError(code)).to_stanza())
+        with pytest.raises(error):
+            await asking
+        assert both.link.end is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"type": "error"},
+        {"type": "nonsense"},
+        {},
+    ],
+)
+async def test_an_answer_that_cannot_be_read_concerns_its_question_alone(broken: dict[str, str]) -> None:
+    async with connected() as both:
+        asking = asyncio.create_task(both.link.ask(iq.ping))
+        asked = iq.parse(await both.peer.receive())
+        await both.peer.send(Stanza("iq", {"id": asked.id, **broken}), Stanza("iq"), _message("next"))
+        with pytest.raises(TryAgain, match="cannot be read"):
+            await asking
+        assert (await both.inbox.next()).attributes["id"] == "next"
+
+
+async def test_the_servers_ping_is_answered_and_its_other_questions_are_declined() -> None:
+    async with connected() as both:
+        await both.peer.send(iq.ping("s-1"))
+        assert iq.parse(await both.peer.receive()) == iq.Result("s-1")
+        await both.peer.send(iq.Request("s-2", "set", "something-new").to_stanza())
+        assert iq.parse(await both.peer.receive()) == iq.Failure("s-2", iq.IqError(501))
+        assert both.inbox.stanzas.empty()
+
+
+async def test_a_quiet_connection_is_kept_alive() -> None:
+    async with connected() as both:
+        for _ in range(3):
+            await both.clock.waited_for(25.0)
+            await both.clock.advance(25)
+            asked = await _answered(both)
+            assert iq.is_ping(asked)
+        assert both.link.end is None
+
+
+async def test_a_keep_alive_without_an_answer_ends_the_connection() -> None:
+    async with connected() as both:
+        await both.clock.waited_for(25.0)
+        await both.clock.advance(25)
+        assert iq.is_ping(_request(await both.peer.receive()))
+        await both.clock.advance(9.9)
+        assert both.link.end is None
+        await both.clock.advance(0.1)
+        assert await both.link.ended() == End(Why.SILENT)
+        await both.peer.ends()
+
+
+@pytest.mark.parametrize("code", [429, 400])
+async def test_a_refused_keep_alive_is_a_sign_of_life(code: int) -> None:
+    async with connected() as both:
+        await both.clock.waited_for(25.0)
+        await both.clock.advance(25)
+        asked = iq.parse(await both.peer.receive())
+        await both.peer.send(iq.Failure(asked.id, iq.IqError(code)).to_stanza())
+        await both.clock.waited_for(25.0)
+        assert both.link.end is None
+
+
+def _request(stanza: Stanza) -> iq.Request:
+    found = iq.parse(stanza)
+    assert isinstance(found, iq.Request)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("word", "end"),
+    [
+        (StreamError("409", CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED, "409")),
+        (StreamError(None, CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED)),
+        (StreamError("503").to_stanza(), End(Why.DISMISSED, "503")),
+        (StreamError("401", "device_removed").to_stanza(), End(Why.DISMISSED, "401")),
+        (LoginFailure("403").to_stanza(), End(Why.DISMISSED, "403")),
+        (Stanza("failure"), End(Why.DISMISSED)),
+        (Stanza("stream:error", {}, (Stanza("conflict"),)), End(Why.DISMISSED)),
+    ],
+)
+@pytest.mark.fault("F41")
+async def test_the_servers_last_word_says_why_it_ended(word: Stanza, end: End) -> None:
+    async with connected() as both:
+        await both.peer.send(word, _message("too late"))
+        assert await both.link.ended() == end
+        assert both.link.end == end
+        assert both.inbox.stanzas.empty()
+        await both.peer.ends()
+
+
+async def test_a_server_that_hangs_up_ends_the_connection() -> None:
+    async with connected() as both:
+        both.peer.hang_up()
+        assert await both.link.ended() == End(Why.LOST)
+
+
+@pytest.mark.fault("F31")
+async def test_a_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> None:
+    async with connected() as both:
+        whole = len(both.peer.encrypted(_message("1")))
+    for cut in range(1, whole):
+        async with connected() as both:
+            await both.peer.send_raw(both.peer.encrypted(_message("1"))[:cut])
+            both.peer.hang_up()
+            assert await both.link.ended() == End(Why.BROKEN)
+            assert both.inbox.stanzas.empty()
+
+
+async def test_a_frame_that_was_changed_on_its_way_ends_the_connection() -> None:
+    async with connected() as both:
+        data = bytearray(both.peer.encrypted(_message("1")))
+        data[-1] ^= 1
+        await both.peer.send_raw(bytes(data))
+        assert await both.link.ended() == End(Why.BROKEN)
+
+
+async def test_the_end_reaches_every_question_and_every_later_call() -> None:
+    async with connected() as both:
+        asking = [asyncio.create_task(both.link.prekey_count()) for _ in range(3)]
+        for _ in range(3):
+            await both.peer.receive()
+        both.peer.hang_up()
+        for task in asking:
+            with pytest.raises(TryAgain, match="has ended: lost"):
+                await task
+        with pytest.raises(TryAgain, match="has ended: lost"):
+            await both.link.send(_message("1"), step=Step.SEND)
+        with pytest.raises(TryAgain, match="has ended: lost"):
+            await both.link.prekey_count()
+
+
+async def test_closing_is_an_end_like_any_other_and_happens_once() -> None:
+    async with connected() as both:
+        await both.link.close()
+        await both.link.close()
+        assert both.link.end == End(Why.CLOSED)
+        await both.peer.ends()
+
+
+async def test_the_handler_may_close_the_connection() -> None:
+    links: list[Any] = []
+
+    async def handler(stanza: Stanza) -> None:
+        await links[0].close()
+
+    async with connected(handler) as both:
+        links.append(both.link)
+        await both.peer.send(_message("1"))
+        assert await both.link.ended() == End(Why.CLOSED)
+
+
+async def test_whoever_waits_for_the_end_may_be_cancelled() -> None:
+    async with connected() as both:
+        waiting = asyncio.create_task(both.link.ended())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert both.link.end is None
+        await both.link.close()
+        assert await both.link.ended() == End(Why.CLOSED)
+
+
+async def test_stanzas_of_many_senders_arrive_whole() -> None:
+    async with connected() as both:
+        ids = [str(n) for n in range(50)]
+        await asyncio.gather(*(both.link.send(_message(id), step=Step.SEND) for id in ids))
+        assert [(await both.peer.receive()).attributes["id"] for _ in ids] == ids
+
+
+class _Stuck(Around):
+    """Sends nothing from the moment it is told so."""
+
+    def __init__(self, inner: Stream) -> None:
+        super().__init__(inner)
+        self.waiting = asyncio.Event()
+
+    async def send(self, data: bytes, *, step: Step) -> None:
+        if step is Step.SEND:
+            self.waiting.set()
+            await asyncio.get_running_loop().create_future()
+        await super().send(data, step=step)
+
+
+async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame_may_be_out() -> None:
+    stuck: list[_Stuck] = []
+
+    def wrap(inner: Stream) -> Stream:
+        stuck.append(_Stuck(inner))
+        return stuck[0]
+
+    async with connected(dialer=Through(wrap)) as both:
+        sending = asyncio.create_task(both.link.send(_message("1"), step=Step.SEND))
+        await stuck[0].waiting.wait()
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+        assert both.link.end == End(Why.LOST)

@@ -1,0 +1,121 @@
+"""The master key's file: made once, private, never replaced (S28)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import Misconfigured
+from bridge.store.master_key import load_master_key, parse_master_key
+from tests.store.support import CountedRandom
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "master.key"
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def test_the_first_start_makes_the_file_and_later_ones_read_it(path: Path) -> None:
+    random = CountedRandom()
+    key = load_master_key(path, random)
+    assert len(key) == 32 and random.calls == 1
+    assert path.stat().st_mode & 0o7777 == 0o600
+    assert load_master_key(path, random) == key and random.calls == 1
+    assert [each.name for each in path.parent.iterdir()] == ["master.key"]
+
+
+def test_a_wide_umask_does_not_widen_the_file(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        load_master_key(path, CountedRandom())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o7777 == 0o600
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize(
+    "mode", [0o400, 0o440, 0o604, 0o620, 0o640, 0o644, 0o660, 0o666, 0o700, 0o777, 0o4600]
+)
+def test_a_file_of_any_other_mode_is_refused(path: Path, mode: int) -> None:
+    write(path, KEY.hex(), mode)
+    with pytest.raises(Misconfigured, match="chmod 0600") as refusal:
+        load_master_key(path, CountedRandom())
+    assert refusal.value.exit_code == 11
+    assert path.read_text() == KEY.hex()
+
+
+@pytest.mark.threat("S28")
+def test_a_link_is_refused(path: Path, tmp_path: Path) -> None:
+    write(tmp_path / "real", KEY.hex())
+    path.symlink_to(tmp_path / "real")
+    with pytest.raises(Misconfigured, match="is a link"):
+        load_master_key(path, CountedRandom())
+    (tmp_path / "real").unlink()
+    with pytest.raises(Misconfigured, match="is a link"):
+        load_master_key(path, CountedRandom())
+    assert not (tmp_path / "real").exists()
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_refused(path: Path, make: object) -> None:
+    make(path)  # type: ignore[operator]
+    with pytest.raises(Misconfigured, match="is not a file"):
+        load_master_key(path, CountedRandom())
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(path: Path) -> None:
+    write(path, KEY.hex())
+    os.chown(path, 12345, -1)
+    with pytest.raises(Misconfigured, match="another user"):
+        load_master_key(path, CountedRandom())
+
+
+@pytest.mark.threat("S28")
+def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(Misconfigured, match="chmod 0700"):
+        load_master_key(folder / "master.key", CountedRandom())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n", KEY.hex()[:-1], KEY.hex() + "0", KEY.hex() + "\n\n\n", "zz" * 32, KEY.hex(" "), "é" * 32],
+)
+def test_a_file_that_holds_no_key_is_refused_and_kept(path: Path, text: str) -> None:
+    write(path, text)
+    with pytest.raises(Misconfigured, match="64 hexadecimal digits"):
+        load_master_key(path, CountedRandom())
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper(), KEY.hex() + "\n", KEY.hex() + "\r\n"])
+def test_a_key_is_read_in_the_forms_editors_leave(path: Path, text: str) -> None:
+    write(path, text)
+    assert load_master_key(path, CountedRandom()) == KEY
+    assert parse_master_key(text, "config") == KEY
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot be made"):
+        load_master_key(tmp_path / "no" / "master.key", CountedRandom())
+
+
+def test_what_an_earlier_start_left_half_written_is_no_key(path: Path) -> None:
+    path.with_name("master.key.partial").write_text("half")
+    key = load_master_key(path, CountedRandom())
+    assert path.read_text().strip() == key.hex()

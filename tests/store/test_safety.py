@@ -1,0 +1,124 @@
+"""The database is opened only where a confirmed commit lasts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bridge.errors import Misconfigured
+from bridge.store.database import sqlite_path
+from bridge.store.postgres_connections import check_safe
+from bridge.store.sqlite import SqliteEngine, check_engine
+from tests.store.engines import PostgresServer, running_server
+from tests.store.support import open_at, put, versions
+
+SAFE: dict[str, Any] = {
+    "version": 15,
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "server_encoding": "UTF8",
+    "schema": "public",
+    "read_only": False,
+}
+
+
+@pytest.mark.parametrize("version", ["3.51.3", "3.51.4", "3.54.1", "3.100.0", "4.0.0"])
+def test_a_new_enough_sqlite_is_taken(version: str) -> None:
+    check_engine(version)
+
+
+@pytest.mark.parametrize("version", ["3.51.2", "3.40.1", "3.7.0", "2.99.99"])
+def test_a_sqlite_that_can_corrupt_a_database_is_refused(version: str) -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        check_engine(version)
+    assert refusal.value.exit_code == 14 and version in refusal.value.what
+
+
+async def test_sqlite_runs_with_the_settings_that_make_a_commit_last(sqlite_url: str) -> None:
+    database = await open_at(sqlite_url)
+    assert isinstance(database.engine, SqliteEngine)
+    names = ["journal_mode", "synchronous", "foreign_keys", "secure_delete"]
+    found = await database.engine._writer.run(lambda c: [c.pragma(name) for name in names])
+    assert found == ["wal", 2, 1, 1]
+    await database.close()
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_may_lose_commits_is_refused(setting: str) -> None:
+    with running_server(f"{setting} = off") as server:
+        with pytest.raises(Misconfigured, match=f"{setting}=off") as refusal:
+            await open_at(await server.new_database())
+        assert refusal.value.exit_code == 14
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("synchronous_commit = off", "synchronous_commit=off"),
+        ("default_transaction_read_only = on", "replica"),
+    ],
+)
+async def test_the_very_session_that_writes_is_checked(
+    postgres: PostgresServer, postgres_url: str, setting: str, message: str
+) -> None:
+    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    await postgres.run(f"ALTER DATABASE {name} SET {setting}")
+    with pytest.raises(Misconfigured, match=message) as refusal:
+        await open_at(postgres_url)
+    assert refusal.value.exit_code == 14
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 14},
+        {"fsync": "off"},
+        {"full_page_writes": "off"},
+        {"synchronous_commit": "off"},
+        {"server_encoding": "SQL_ASCII"},
+        {"schema": None},
+        {"read_only": True},
+    ],
+    ids=repr,
+)
+def test_each_unsafe_setting_is_refused(change: dict[str, Any]) -> None:
+    check_safe("here", SAFE)
+    with pytest.raises(Misconfigured) as refusal:
+        check_safe("here", {**SAFE, **change})
+    assert refusal.value.exit_code == 14
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "mysql://localhost/bridge",
+        "sqlite3-fk-wal:",
+        "sqlite3-fk-wal::memory:",
+        "sqlite3-fk-wal:/nowhere/at/all/bridge.db",
+        "postgres://bridge:secret@127.0.0.1:1/bridge",
+        "postgres://bridge:secret@[::/bridge",
+    ],
+)
+async def test_an_address_that_leads_nowhere_is_refused_without_its_secret(address: str) -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        await open_at(address)
+    assert refusal.value.exit_code == 14
+    assert "secret" not in str(refusal.value)
+
+
+def test_an_address_as_other_bridges_write_it_is_understood() -> None:
+    wanted = Path("/data/bridge.db")
+    assert sqlite_path("sqlite3-fk-wal:/data/bridge.db") == wanted
+    assert sqlite_path("sqlite3-fk-wal:file:/data/bridge.db?_txlock=immediate") == wanted
+
+
+async def test_rows_survive_the_process(url: str) -> None:
+    database = await open_at(url)
+    await database.commit(put(1))
+    await database.close()
+    database = await open_at(url)
+    assert await versions(database) == {1: 1}
+    await database.close()

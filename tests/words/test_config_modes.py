@@ -1,0 +1,57 @@
+"""Who else may read a file that holds secrets (threat S28)."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from bridge.config import FileFacts, Severity, judge_key_file, judge_readable
+
+OURS = 1337
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize(
+    ("mode", "verdict"),
+    [
+        (0o600, None),
+        (0o400, None),
+        (0o640, Severity.WARNING),
+        (0o440, Severity.WARNING),
+        (0o644, Severity.ERROR),
+        (0o660, Severity.ERROR),
+        (0o602, Severity.ERROR),
+        (0o604, Severity.ERROR),
+        (0o666, Severity.ERROR),
+    ],
+)
+def test_a_config_that_others_can_read_or_change_is_refused(mode: int, verdict: Severity | None) -> None:
+    found = judge_readable("config.yaml", FileFacts(stat.S_IFREG | mode, OURS, OURS))
+    assert (found.severity if found else None) is verdict
+    assert found is None or "chmod 600 config.yaml" in found.remedy
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize(("owner", "verdict"), [(OURS, None), (0, None), (1000, Severity.ERROR)])
+def test_a_config_belongs_to_us_or_to_root(owner: int, verdict: Severity | None) -> None:
+    found = judge_readable("config.yaml", FileFacts(stat.S_IFREG | 0o600, owner, OURS, is_link=True))
+    assert (found.severity if found else None) is verdict
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize(
+    ("facts", "refused"),
+    [
+        (FileFacts(stat.S_IFREG | 0o600, OURS, OURS), False),
+        (FileFacts(stat.S_IFREG | 0o400, OURS, OURS), False),
+        (FileFacts(stat.S_IFREG | 0o640, OURS, OURS), True),
+        (FileFacts(stat.S_IFREG | 0o604, OURS, OURS), True),
+        (FileFacts(stat.S_IFREG | 0o600, 0, OURS), True),
+        (FileFacts(stat.S_IFREG | 0o600, OURS, OURS, is_link=True), True),
+        (FileFacts(stat.S_IFIFO | 0o600, OURS, OURS), True),
+    ],
+)
+def test_a_key_file_is_ours_alone(facts: FileFacts, refused: bool) -> None:
+    found = judge_key_file("signing-key.pem", facts)
+    assert (found is not None) is refused

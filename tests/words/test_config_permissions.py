@@ -1,0 +1,70 @@
+"""Who may do how much."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.config import Level
+from bridge.ids import UserId
+from tests.words.config_support import MINIMAL, config, refusal
+
+
+def _with(permissions: str) -> str:
+    return MINIMAL.replace('        "@anna:home.test": admin\n', f"        {permissions}\n").replace(
+        "permissions:\n        {", "permissions: {"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "level"),
+    [
+        ("@anna:home.test", Level.ADMIN),
+        ("@bea:home.test", Level.USER),
+        ("@carl:home.test", Level.BLOCK),
+        ("@dora:other.test", Level.RELAY),
+        ("@eve:home.test:8448", Level.RELAY),
+        ("@eve:HOME.test", Level.RELAY),
+        ("home.test", Level.RELAY),
+        ("", Level.RELAY),
+    ],
+)
+def test_the_most_specific_rule_wins(user: str, level: Level) -> None:
+    rules = '{"*": relay, home.test: user, "@anna:home.test": admin, "@carl:home.test": block}'
+    assert config(_with(rules)).permission_of(UserId(user)) is level
+
+
+@pytest.mark.parametrize(
+    ("abilities", "level"),
+    [
+        ("{}", Level.BLOCK),
+        ("{send_events: true}", Level.RELAY),
+        ("{send_events: true, commands: true}", Level.COMMANDS),
+        ("{send_events: true, commands: true, login: true, max_logins: 2}", Level.USER),
+        ("{send_events: true, commands: true, login: true, double_puppet: true, admin: true}", Level.ADMIN),
+        ("{admin: true}", Level.BLOCK),
+        ("{send_events: true, commands: false, login: true}", Level.RELAY),
+    ],
+)
+def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str, level: Level) -> None:
+    rules = _with('{"@anna:home.test": admin, "@bea:home.test": ABILITIES}'.replace("ABILITIES", abilities))
+    assert config(rules).permission_of(UserId("@bea:home.test")) is level
+
+
+@pytest.mark.parametrize(
+    ("permissions", "words"),
+    [
+        ('{"@bea:home.test": king}', "write one of block, relay, commands, user, admin"),
+        ('{"@bea": user}', "none of *, a domain, or a user"),
+        ('{"@bea:home.test": {fly: true}}', "known are admin, commands"),
+        ('{"@bea:home.test": {login: "yes"}}', "write true or false for login"),
+        ("[a]", "one line for each user"),
+        ('{"*": relay}', "nothing but the example"),
+        ('{"@bea:home.test": relay}', "nobody may log in"),
+        ('{"*": admin, "@bea:home.test": admin}', "everybody on every homeserver"),
+    ],
+)
+def test_wrong_permissions_are_refused_with_what_to_write(permissions: str, words: str) -> None:
+    error = refusal(_with(permissions).replace("permissions:\n        [", "permissions: ["))
+    assert error.exit_code == 11
+    assert words in str(error)
+    assert "config.yaml line 4" in error.where
