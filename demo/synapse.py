@@ -78,7 +78,8 @@ class Synapse:
     ) -> None:
         self.server_name = server_name
         self.port = port or free_port(bind)
-        self.url = f"http://127.0.0.1:{self.port}"
+        host = "127.0.0.1" if bind == "0.0.0.0" else bind
+        self.url = f"http://{host}:{self.port}"
         self._folder, self._python, self._bind = folder, python, bind
         self._secret = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None

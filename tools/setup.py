@@ -24,12 +24,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 11), (3, 13)
 THIS = sys.version_info[:2]
-VENV, SYNAPSE = ROOT / ".venv", ROOT / ".synapse"
-LOCKS = {
-    "runtime": (VENV, ("runtime", "build")),
-    "test": (VENV, ("test", "build")),
-    "synapse": (SYNAPSE, ("synapse",)),
-}
+VENV = ROOT / ".venv"
+LOCKS = {"runtime": ("runtime", "build"), "test": ("test", "build")}
+"""What goes into .venv -> the lock files it comes from."""
+SYNAPSE = """
+from demo import synapse
+if synapse.installed() is None:
+    print("Setting up .synapse ...", flush=True)
+    synapse.install()
+"""
 PROJECT_FILES = ("pyproject.toml", "tools/setup.py", "requirements/bootstrap.txt")
 DOWNLOAD_TIMEOUT_S = "180"
 """uv gives up after 30 seconds without a byte; the largest wheel has 70 MB and lines are slow."""
@@ -44,7 +47,7 @@ class CannotSetUp(Exception):
 
 def main(parts: list[str]) -> int:
     """Make the named parts ready; 0 when they are."""
-    if not parts or set(parts) - {*LOCKS, "peers"}:
+    if not parts or set(parts) - {*LOCKS, "synapse", "peers"}:
         print(__doc__)
         return 2
     if not OLDEST <= THIS <= NEWEST:
@@ -54,6 +57,8 @@ def main(parts: list[str]) -> int:
         for part in parts:
             if part == "peers":
                 install_peers()
+            elif part == "synapse":
+                install_synapse()
             elif not is_ready(part):
                 make_ready(part)
     except CannotSetUp as error:
@@ -79,10 +84,10 @@ def run_with_a_fitting_python(parts: list[str]) -> int:
 
 
 def is_ready(part: str) -> bool:
-    """Whether an environment is there and made from the present files."""
-    home, locks = LOCKS[part]
-    stamp = home / f".made-from-{part}"
-    if (home / "bin" / "python").exists() and stamp.exists() and stamp.read_text() == fingerprint(locks):
+    """Whether .venv is there and made from the present files."""
+    stamp = VENV / f".made-from-{part}"
+    made = stamp.read_text() if stamp.exists() else ""
+    if (VENV / "bin" / "python").exists() and made == fingerprint(LOCKS[part]):
         return True
     return part == "runtime" and is_ready("test")  # which contains it
 
@@ -96,19 +101,16 @@ def fingerprint(locks: tuple[str, ...]) -> str:
 
 
 def make_ready(part: str) -> None:
-    """Install a part's environment and stamp it."""
-    home, locks = LOCKS[part]
-    print(f"Setting up {home.name} ({part}) ...", flush=True)
+    """Install into .venv, the project too, and stamp it."""
+    print(f"Setting up .venv ({part}) ...", flush=True)
     uv = installer()
-    make_environment(home, with_pip=False)
-    for lock in locks:
-        install(uv, home, "--require-hashes", "-r", f"requirements/{lock}.txt")
-    if home == VENV:
-        install(uv, home, "--no-deps", "--no-build-isolation", "--editable", ".")
-    (home / f".made-from-{part}").write_text(fingerprint(locks))
+    for lock in LOCKS[part]:
+        install(uv, "--require-hashes", "-r", f"requirements/{lock}.txt")
+    install(uv, "--no-deps", "--no-build-isolation", "--editable", ".")
+    (VENV / f".made-from-{part}").write_text(fingerprint(LOCKS[part]))
 
 
-def make_environment(home: Path, *, with_pip: bool) -> None:
+def make_environment(home: Path) -> None:
     """A virtual environment at ``home``; one whose Python is gone or another is made anew."""
     if (home / "bin" / f"python{THIS[0]}.{THIS[1]}").exists():
         return
@@ -122,12 +124,12 @@ def make_environment(home: Path, *, with_pip: bool) -> None:
         ) from None
     if home.exists():
         shutil.rmtree(home)
-    venv.create(home, with_pip=with_pip, symlinks=True)
+    venv.create(home, with_pip=True, symlinks=True)
 
 
 def installer() -> Path:
     """The pinned uv within .venv, installed by pip if it is not there."""
-    make_environment(VENV, with_pip=True)
+    make_environment(VENV)
     uv, lock = VENV / "bin" / "uv", "requirements/bootstrap.txt"
     pinned = next(line.split()[0] for line in Path(lock).read_text().splitlines() if line.startswith("uv=="))
     if uv.exists():
@@ -140,12 +142,16 @@ def installer() -> Path:
     return uv
 
 
-def install(uv: Path, home: Path, *what: str) -> None:
-    """Let uv install into the environment ``home``; CannotSetUp when it cannot."""
-    environment = {"UV_HTTP_TIMEOUT": DOWNLOAD_TIMEOUT_S, **pip_settings(), **os.environ}
-    python = home / "bin" / "python"
-    if not succeeds(uv, "pip", "install", "--quiet", "--python", python, *what, environment=environment):
+def install(uv: Path, *what: str) -> None:
+    """Let uv install into .venv; CannotSetUp when it cannot."""
+    python = VENV / "bin" / "python"
+    if not succeeds(uv, "pip", "install", "--quiet", "--python", python, *what, environment=for_uv()):
         raise CannotSetUp(PROBLEM.format("the project" if what[-1] == "." else what[-1]))
+
+
+def for_uv() -> dict[str, str]:
+    """The environment that uv runs in; what is set there already rules."""
+    return {"UV_HTTP_TIMEOUT": DOWNLOAD_TIMEOUT_S, **pip_settings(), **os.environ}
 
 
 def pip_settings() -> dict[str, str]:
@@ -158,6 +164,13 @@ def pip_settings() -> dict[str, str]:
         if name:
             settings[name] = value.strip("'\"").replace("\\n", " ").strip()
     return settings
+
+
+def install_synapse() -> None:
+    """The homeserver, by the program that also starts it."""
+    installer()
+    if not succeeds(VENV / "bin" / "python", "-c", SYNAPSE, environment=for_uv()):
+        raise CannotSetUp(PROBLEM.format("the homeserver"))
 
 
 def install_peers() -> None:

@@ -12,7 +12,6 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -31,14 +30,11 @@ MAX_CONCURRENT = 4
 """The homeserver sends one at a time and another when it gave up on one; bounds memory to 4 bodies."""
 CHUNK_BYTES = 64 * 1024
 
-RUNNER_OPTIONS: Mapping[str, Any] = {"auto_decompress": False, "access_log": None}
-"""For the ``AppRunner`` that serves these routes: nothing is unpacked, and no path is logged."""
-
 _log = structlog.get_logger(__name__)
 
 
 def appservice_routes(*, hs_token: str, intake: Intake, clock: Clock) -> list[web.RouteDef]:
-    """The routes of the homeserver listener; serve them with ``RUNNER_OPTIONS``."""
+    """The routes of the homeserver listener; serve them with ``auto_decompress=False``."""
     endpoint = Endpoint(hs_token=hs_token, intake=intake, clock=clock)
     prefix = "/_matrix/app/v1"
     return [

@@ -16,7 +16,7 @@ class Rejected(GiveUp):
     """
 
     def __init__(self, errcode: str, status: int) -> None:
-        super().__init__(say("matrix.rejected", code=errcode))
+        super().__init__(say("matrix.rejected"))
         self.errcode, self.status = errcode, status
 
     @property

@@ -123,7 +123,7 @@ def _read_key(entry: Mapping[str, Any]) -> RSAPublicKey | None:
     modulus, exponent = _number(entry.get("n")), _number(entry.get("e"))
     if modulus is None or not MIN_RSA_BITS <= modulus.bit_length() <= MAX_RSA_BITS:
         return None
-    if exponent is None or not 3 <= exponent < MAX_EXPONENT:
+    if exponent is None or not 3 <= exponent < MAX_EXPONENT or modulus % 2 == 0 or exponent % 2 == 0:
         return None
     try:
         return RSAPublicNumbers(exponent, modulus).public_key()

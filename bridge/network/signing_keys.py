@@ -157,9 +157,11 @@ def _read(path: Path) -> bytes:
         raise Misconfigured(
             str(path), what, "Name a file that the bridge's user owns and alone may read."
         ) from error
-    with os.fdopen(file, "rb") as stream:
+    try:
         _check(path, os.fstat(file))
-        return stream.read(MAX_FILE_BYTES + 1)
+        return os.read(file, MAX_FILE_BYTES + 1)
+    finally:
+        os.close(file)
 
 
 def _check(path: Path, status: os.stat_result) -> None:

@@ -14,7 +14,7 @@ from bridge.errors import TryAgain
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix.errors import AliasTaken, Rejected
 from bridge.matrix.events import text_content
-from bridge.matrix.homeserver import HttpHomeserver
+from bridge.matrix.homeserver import PAGE_EVENTS, HttpHomeserver
 from bridge.matrix.limiter import Limiter
 from bridge.matrix.registration import main_document, new_registration, puppet_document
 from bridge.matrix.rooms import portal_room
@@ -108,6 +108,17 @@ async def test_a_repeated_transaction_id_gives_the_old_event_until_it_is_forgott
     newest = [event async for event in setting.port.history(BOT, room, limit=2)]
     assert [event["content"]["body"] for event in newest] == ["hallo", "hallo"]
     assert newest[1]["origin_server_ts"] == 1_700_000_000_000
+
+
+async def test_history_goes_on_over_pages(setting: Setting) -> None:
+    room, its_ghost = await room_of(setting.port, "pages")
+    sent = [
+        await text(setting.port, its_ghost, room, str(n), id_=f"t{n}") for n in range(2 * PAGE_EVENTS + 1)
+    ]
+    found = [event["event_id"] async for event in setting.port.history(BOT, room, limit=len(sent))]
+    assert found == list(reversed(sent))
+    everything = [event async for event in setting.port.history(BOT, room, limit=10_000)]
+    assert everything[-1]["type"] == "m.room.create"
 
 
 async def test_a_double_puppet_writes_and_keeps_account_data(setting: Setting) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from tests.house.source import dotted, modules, show
 
-CLAIMED_FAULTS: frozenset[str] = frozenset()
-CLAIMED_THREATS: frozenset[str] = frozenset()
+CLAIMED_FAULTS = {12, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 26, 27, 29, 30, 31, 40, 41}
+CLAIMED_THREATS = {1, 2, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 32, 39}
 """Rows that this version answers for; docs/differences.md says what is not claimed yet."""
 
 LAST_FAULT, LAST_THREAT = 50, 50
@@ -26,17 +26,16 @@ def marked(kind: str) -> Iterator[tuple[str, str]]:
                     yield str(argument.value), f"{module.path}:{node.lineno}"
 
 
-def check(kind: str, letter: str, last: int, claimed: frozenset[str]) -> None:
-    rows = {f"{letter}{number}" for number in range(1, last + 1)}
-    found = dict(marked(kind))
-    assert claimed <= rows
-    assert not (strange := [f"{where}: no row {row}" for row, where in marked(kind) if row not in rows]), (
-        show(strange)
+def check(kind: str, letter: str, last: int, claimed: set[int]) -> None:
+    found = {row: where for row, where in marked(kind)}
+    table = {f"{letter}{number}" for number in range(1, last + 1)}
+    listed = {f"{letter}{number}" for number in claimed}
+    assert listed <= table
+    assert not (strange := [f"{found[row]}: no row {row}" for row in found.keys() - table]), show(strange)
+    assert sorted(listed - found.keys()) == [], "claimed rows without a test"
+    assert not (unlisted := [f"{found[row]}: add {row} to the table" for row in found.keys() - listed]), show(
+        unlisted
     )
-    assert sorted(claimed - found.keys()) == [], "claimed rows without a test"
-    assert not (
-        extra := [f"{where}: {row} is not in the table" for row, where in found.items() if row not in claimed]
-    ), show(extra)
 
 
 def test_every_claimed_row_of_the_fault_table_has_a_test() -> None:

@@ -16,7 +16,7 @@ def test_a_python_without_ensurepip_is_told_the_package_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     with pytest.raises(setup.CannotSetUp, match=rf"apt install python3\.{sys.version_info[1]}-venv"):
-        setup.make_environment(tmp_path / "new", with_pip=True)
+        setup.make_environment(tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -25,7 +25,7 @@ def test_an_environment_of_this_python_is_left_alone(tmp_path: Path, monkeypatch
     (home / "bin").mkdir(parents=True)
     (home / "bin" / f"python3.{sys.version_info[1]}").touch()
     monkeypatch.setitem(sys.modules, "ensurepip", None)
-    setup.make_environment(home, with_pip=True)
+    setup.make_environment(home)
     assert (home / "bin").exists()
 
 

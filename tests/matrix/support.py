@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
 
-from bridge.matrix.endpoint import RUNNER_OPTIONS, appservice_routes
+from bridge.matrix.endpoint import appservice_routes
 from bridge.matrix.transactions import Received
 from bridge.ports import Clock
 
@@ -106,7 +106,7 @@ async def serving(routes: Sequence[web.RouteDef], *, port: int = 0) -> AsyncIter
     """Serve routes on loopback; gives the port."""
     app = web.Application()
     app.add_routes(list(routes))
-    runner = web.AppRunner(app, shutdown_timeout=0.01, **RUNNER_OPTIONS)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=0.01)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)

@@ -149,6 +149,22 @@ async def test_all_wrong_tokens_are_answered_alike(homeserver: Homeserver) -> No
     assert all(answer == answers[0] for answer in answers)
 
 
+@pytest.mark.threat("S2")
+@pytest.mark.parametrize("header", [*WRONG.values(), None])
+async def test_every_token_and_none_is_compared_over_digests_of_one_length(
+    homeserver: Homeserver, monkeypatch: pytest.MonkeyPatch, header: str | None
+) -> None:
+    lengths: list[tuple[int, int]] = []
+
+    def compare(left: bytes, right: bytes) -> bool:
+        lengths.append((len(left), len(right)))
+        return False
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    await homeserver.push("1", {}, headers={} if header is None else {"Authorization": header})
+    assert lengths == [(32, 32)]
+
+
 @pytest.mark.parametrize(
     ("body", "errcode"), [(b"", "M_NOT_JSON"), (b"{'events'", "M_NOT_JSON"), (b"[]", "M_BAD_JSON")]
 )

@@ -127,7 +127,10 @@ async def test_a_body_shorter_than_it_says_is_not_answered_200_and_stores_nothin
     assert shelf.parts == {}
 
 
-async def test_a_body_longer_than_it_says_is_not_answered_200_and_stores_nothing() -> None:
+async def test_a_body_longer_than_it_says_is_not_answered_200_stored_or_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     shelf = Shelf()
     body = json.dumps({"events": [EVENT]}).encode()
     async with connection(shelf, HandClock()) as socket:
@@ -135,6 +138,7 @@ async def test_a_body_longer_than_it_says_is_not_answered_200_and_stores_nothing
         await socket.body(body)
         assert b" 200 " not in await socket.reader.read()
     assert shelf.parts == {}
+    assert "hallo" not in caplog.text
 
 
 async def test_a_broken_chunk_is_not_answered_200_and_stores_nothing() -> None:

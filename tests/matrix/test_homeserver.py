@@ -228,16 +228,6 @@ async def test_history_comes_newest_first_and_ends(homeserver: HttpHomeserver, a
     assert everything[-1]["type"] == "m.room.create"
 
 
-async def test_history_goes_on_over_pages(
-    homeserver: HttpHomeserver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    room, its_ghost = await room_of(homeserver, "pages")
-    sent = [await text(homeserver, its_ghost, room, str(n), id_=f"t{n}") for n in range(5)]
-    monkeypatch.setattr("bridge.matrix.homeserver.PAGE_EVENTS", 2)
-    found = [event["event_id"] async for event in homeserver.history(BOT, room, limit=5)]
-    assert found == list(reversed(sent))
-
-
 async def test_our_own_token_cannot_act_as_a_real_user(homeserver: HttpHomeserver) -> None:
     with pytest.raises(Rejected):
         await homeserver.account_data(ANNA, "m.direct")

@@ -20,13 +20,13 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-async def postgres_url(postgres: PostgresServer) -> str:
-    """An empty PostgreSQL database of the test's own."""
+async def postgres_database_url(postgres: PostgresServer) -> str:
+    """An empty PostgreSQL database of the test's own, for what is set for a whole database."""
     return await postgres.new_database()
 
 
 @pytest.fixture
-async def postgres_schema_url(postgres: PostgresServer) -> str:
+async def postgres_url(postgres: PostgresServer) -> str:
     """An empty schema of the test's own in a database that is shared."""
     return await postgres.new_schema()
 
@@ -37,7 +37,7 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite3-fk-wal:{tmp_path / 'bridge.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgres_schema"], ids=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest) -> str:
     """An empty database of the test's own, once on each engine."""
     found: str = request.getfixturevalue(f"{request.param}_url")

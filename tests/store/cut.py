@@ -83,11 +83,11 @@ class Cable:
 async def cable(url: str, folder: Path) -> AsyncIterator[tuple[Cable, str]]:
     """A cable to the server of ``url``, and the address that goes through it."""
     parts = urlsplit(url)
-    socket = Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432"
-    laid = Cable(socket)
+    host = parse_qs(parts.query)["host"][0]
+    laid = Cable(Path(host) / ".s.PGSQL.5432")
     server = await asyncio.start_unix_server(laid.carry, folder / ".s.PGSQL.5432")
     try:
-        yield laid, f"{parts.scheme}://{parts.netloc}{parts.path}?host={folder}"
+        yield laid, url.replace(f"host={host}", f"host={folder}")
     finally:
         server.close()
         for carrier in laid.carriers:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +68,17 @@ def running_server(settings: str = "") -> Iterator[PostgresServer]:
     server = postgres_server.get_server(folder / "data", cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     with (folder / "data" / "postgresql.conf").open("a") as file:
-        file.write(f"\nmax_wal_size = 4GB\n{settings}\n")
+        file.write(f"\n{settings}\n")
     server.start()
     try:
         yield PostgresServer(server.get_uri())
     finally:
+        process = server.get_postmaster_info().process
+        assert process is not None
+        process.send_signal(signal.SIGQUIT)  # at once: nobody will read what a tidy end would write
+        for child in process.children():
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
+        process.wait()
         server.cleanup()
         folder.rmdir()

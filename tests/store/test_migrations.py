@@ -135,16 +135,18 @@ async def test_sqlite_keeps_a_whole_copy_beside_the_database(sqlite_url: str, tm
 async def test_postgresql_keeps_a_copy_in_a_schema_of_its_own(postgres_url: str) -> None:
     await old_database(postgres_url)
     database = await open_at(postgres_url, schema=NEXT_SCHEMA)
-    assert database.backup is not None and database.backup.endswith("public_before_version_1")
+    assert database.backup is not None and database.backup.endswith("_before_version_1")
     assert "postgres:" not in database.backup
-    found = await run_at(postgres_url, "SELECT count(*) FROM public_before_version_1.thing")
+    copy = database.backup.rpartition(" ")[2]
+    found = await run_at(postgres_url, f"SELECT count(*) FROM {copy}.thing")
     assert found[0][0] == 2
     await database.close()
 
 
 async def test_a_schema_of_somebody_else_is_not_overwritten_by_the_copy(postgres_url: str) -> None:
     await old_database(postgres_url)
-    await run_at(postgres_url, "CREATE SCHEMA public_before_version_1")
+    schema = (await run_at(postgres_url, "SELECT current_schema()"))[0][0]
+    await run_at(postgres_url, f"CREATE SCHEMA {schema}_before_version_1")
     refusal = await refused(postgres_url, schema=NEXT_SCHEMA)
     assert refusal.exit_code == 14 and "pg_dump" in refusal.remedy
     database = await open_at(postgres_url, schema=NEXT_SCHEMA, backup=False)

@@ -186,11 +186,13 @@ async def test_a_connection_killed_in_the_middle_of_a_batch_is_try_again(postgre
 
 
 @pytest.mark.fault("F27")
-async def test_a_server_that_takes_no_connections_is_try_again_and_comes_back(postgres_url: str) -> None:
-    database = await open_at(postgres_url)
+async def test_a_server_that_takes_no_connections_is_try_again_and_comes_back(
+    postgres_database_url: str,
+) -> None:
+    database = await open_at(postgres_database_url)
     await database.commit(put(1))
-    name = (await run_at(postgres_url, "SELECT current_database()"))[0][0]
-    admin = postgres_url.replace(f"/{name}?", "/postgres?")
+    name = (await run_at(postgres_database_url, "SELECT current_database()"))[0][0]
+    admin = postgres_database_url.replace(f"/{name}?", "/postgres?")
     await run_at(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     await run_at(admin, KILL_ALL.replace("current_database()", f"'{name}'"))
     with pytest.raises(TryAgain):

@@ -46,10 +46,9 @@ async def test_sqlite_runs_with_the_settings_that_make_a_commit_last(sqlite_url:
     await database.close()
 
 
-@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
-async def test_a_server_that_may_lose_commits_is_refused(setting: str) -> None:
-    with running_server(f"{setting} = off") as server:
-        with pytest.raises(Misconfigured, match=f"{setting}=off") as refusal:
+async def test_a_server_that_may_lose_commits_is_refused() -> None:
+    with running_server("fsync = off") as server:
+        with pytest.raises(Misconfigured, match="fsync=off") as refusal:
             await open_at(await server.new_database())
         assert refusal.value.exit_code == 14
 
@@ -62,12 +61,12 @@ async def test_a_server_that_may_lose_commits_is_refused(setting: str) -> None:
     ],
 )
 async def test_the_very_session_that_writes_is_checked(
-    postgres: PostgresServer, postgres_url: str, setting: str, message: str
+    postgres: PostgresServer, postgres_database_url: str, setting: str, message: str
 ) -> None:
-    name = postgres_url.partition("?")[0].rpartition("/")[2]
+    name = postgres_database_url.partition("?")[0].rpartition("/")[2]
     await postgres.run(f"ALTER DATABASE {name} SET {setting}")
     with pytest.raises(Misconfigured, match=message) as refusal:
-        await open_at(postgres_url)
+        await open_at(postgres_database_url)
     assert refusal.value.exit_code == 14
 
 
