@@ -5,7 +5,9 @@
 #   BASE=python:3.13-slim   a base image from a registry instead
 #   SUITE=trixie            the Debian to make a base from
 #   PIP_CONFIG_FILE=...     settings of pip for the build; SSL_CERT_FILE=... authorities to trust in it
-#   KEEP=1                  leave image and base where buildah keeps them
+#   OUT=interop-bridge.tar  write the image to that file, for `docker load` or `podman load`
+#
+# Everything happens in a store of its own that is removed afterwards: other images on the machine are not touched.
 set -eu
 
 image=${IMAGE:-interop-bridge}
@@ -30,14 +32,13 @@ fi
 
 work=$(mktemp -d)
 container=""
-base_made=""
+builder() {
+    buildah --root "$work/store" --runroot "$work/run" "$@"
+}
 tidy() {
-    [ -z "$container" ] || buildah rm "$container" >/dev/null || true
-    if [ -z "${KEEP:-}" ]; then
-        buildah rmi --force "$image" >/dev/null 2>&1 || true
-        [ -z "$base_made" ] || buildah rmi --force "$base_made" >/dev/null 2>&1 || true
-    fi
-    rm -rf "$work"
+    # Unmounts what the container has mounted; without that nothing below may be removed.
+    [ -z "$container" ] || builder rm "$container" >/dev/null || exit 1
+    rm -rf --one-file-system "$work"
 }
 trap tidy EXIT
 
@@ -50,22 +51,21 @@ if [ -z "${BASE:-}" ]; then
     tar -C "$work/root" -cf "$work/root.tar" .
     rm -rf "$work/root"
     printf 'FROM scratch\nADD root.tar /\n' >"$work/Dockerfile"
-    base_made="localhost/$image-base"
-    buildah bud --quiet --format docker -t "$base_made" -f "$work/Dockerfile" "$work" >/dev/null
-    BASE=$base_made
+    BASE="localhost/$image-base"
+    builder bud --quiet --format docker -t "$BASE" -f "$work/Dockerfile" "$work" >/dev/null
 fi
 
 cp "${PIP_CONFIG_FILE:-/dev/null}" "$work/pip.conf"
 cp "${SSL_CERT_FILE:-/dev/null}" "$work/authorities"
-buildah bud --format docker --build-arg "BASE=$BASE" -t "$image" \
+builder bud --format docker --build-arg "BASE=$BASE" -t "$image" \
     --secret "id=pip,src=$work/pip.conf" --secret "id=authorities,src=$work/authorities" .
 
-container=$(buildah from "$image")
+container=$(builder from "$image")
 start() { # what the entrypoint answers, and its exit code against the expected one
     expected=$1
     shift
     code=0
-    buildah run "$container" -- /usr/local/bin/entrypoint "$@" || code=$?
+    builder run "$container" -- /usr/local/bin/entrypoint "$@" || code=$?
     if [ "$code" != "$expected" ]; then
         echo "make image: the entrypoint ended with $code instead of $expected ($*)" >&2
         exit 1
@@ -74,8 +74,11 @@ start() { # what the entrypoint answers, and its exit code against the expected 
 start 0 --version
 start 0                # the first start writes the example
 start 20               # the second says which value is still missing
-buildah run "$container" -- sed -i 's/domain: example.com/domain: home.test/' /data/config.yaml
+builder run "$container" -- sed -i 's/domain: example.com/domain: home.test/' /data/config.yaml
 start 0                # the registration
 start 11               # it would run, and says what is not configured
-buildah run "$container" -- sh -c 'test "$(id -u)" = 1337 && test "$(stat -c %a /data/config.yaml /data/registration.yaml | sort -u)" = 600'
+builder run "$container" -- sh -c 'test "$(id -u)" = 1337 && test "$(stat -c %a /data/config.yaml /data/registration.yaml | sort -u)" = 600'
+if [ -n "${OUT:-}" ]; then
+    builder push --quiet "$image" "docker-archive:$OUT:$image"
+fi
 echo "make image: $image was built and its entrypoint does what it should."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,7 @@ class Bridge:
             profile=self._profile,
             settings=settings,
             owner=owner,
+            refusals=Counter(),
             secret=secret,
         )
 

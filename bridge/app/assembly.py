@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.commands.handler import Commands
-from bridge.flow import owed, routing
+from bridge.flow import owed
 from bridge.flow.arrivals import IDENTITY_NEWS, Arrivals
 from bridge.flow.awaiting import Awaiting
 from bridge.flow.chats import Chats
@@ -20,6 +20,7 @@ from bridge.flow.parts import Parts
 from bridge.flow.people import People
 from bridge.flow.portals import Portals
 from bridge.flow.pump import Pump, Step
+from bridge.flow.reception import EVENT, Reception
 from bridge.flow.reminders import Reminders
 from bridge.flow.reports import READ_IN_MATRIX, RECEIPT_IN, Reports
 from bridge.flow.retries import RETRY_IN, Retries
@@ -56,7 +57,7 @@ class JournalIntake:
         await self._journal.accept(*(New(part.kind, part.lane, part.key, part.body) for part in wanted))
 
     def _is_wanted(self, part: Received) -> bool:
-        if part.kind not in (routing.EVENT, READ_IN_MATRIX):
+        if part.kind not in (EVENT, READ_IN_MATRIX):
             return False
         event = json.loads(part.body)
         sender = event.get("sender", event.get("user_id")) if isinstance(event, dict) else None
@@ -76,13 +77,15 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     reports = Reports(parts, keyring, people, connections)
     chats = Chats(parts, keyring, people, portals, connections)
     commands = Commands(parts, enlisting, chats)
-    router = Routing(parts, keyring, people, portals, outbound, reports, commands.talk)
+    reception = Reception(parts)
+    router = Routing(parts, keyring, people, portals, outbound, reports, reception, commands.talk)
     arrivals = Arrivals(parts, inbound, reports, retries)
     connections.arrived, connections.refused = arrivals.take, enlisting.login_refused
     steps: dict[str, Step] = {
-        routing.EVENT: router.event,
+        EVENT: router.event,
         READ_IN_MATRIX: router.receipt,
-        owed.READ_BACK: router.read_back,
+        owed.READ_BACK: reception.read_back,
+        owed.OPEN_ROOM: reception.open_room,
         owed.NOTICE: reports.tell,
         owed.STATUS: reports.status,
         owed.RECEIPT_OUT: reports.send_receipt,

@@ -24,19 +24,18 @@ from bridge.errors import Misconfigured
 
 ALLOWED = frozenset(
     {
-        "account", "act", "after_s", "attempt", "code", "conflicts", "contact", "count", "entry", "error", "exit_code",
-        "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer", "port", "reason",
+        "account", "act", "after_s", "attempt", "code", "conflicts", "contact", "count", "entry", "error",
+        "exit_code", "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer", "port", "reason",
         "room", "seconds", "service", "state", "status", "step", "trace", "user", "version", "what", "why",
     }
 )  # fmt: skip
 """Keys whose values may be written, when these have the form below."""
 
-LIBRARY = "library"
 DROPPED = "(dropped)"
 
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,;'()-]{0,99}")
 """An event: no digits, no @, no colon, so that nothing of a person fits in."""
-_WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?:[.-][A-Za-z_]+)*(?:\.?v?\d{1,3}){0,3}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?:[.-][A-Za-z_]+)*(?:\d{1,3})?(?:\.\d{1,3}){0,2}")
 _LOG_ID = re.compile(r"[0-9a-f]{8}")
 MAX_WORD_CHARACTERS = 60
 MAX_NUMBER = 10**9

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bridge.commands import table
 from bridge.commands.dialogue import Agree, Answer, Leave, Talk, begin_opt_in, begin_opt_out, go_on
 from bridge.commands.identifiers import find_service, normalise
 from bridge.commands.table import Command, Spoken
-from bridge.content import Text
+from bridge.content import Text, Unknown
 from bridge.flow import owed
 from bridge.flow.chats import Chats
 from bridge.flow.enlisting import Enlisting
@@ -17,7 +18,7 @@ from bridge.ids import UserId
 from bridge.labels import protection
 from bridge.lifecycle import DAY_S
 from bridge.matrix import events
-from bridge.policy import Act, Allow, decide
+from bridge.policy import Act, Allow
 from bridge.ports import Row
 from bridge.profile import Service
 from bridge.sentences import Sentence, render, say
@@ -49,22 +50,33 @@ class Commands:
             table.CANCEL.name: self._cancel,
         }
 
-    async def talk(self, entry: Entry, event: events.Event, owner: UserId, dialogue: str) -> None:
-        """The step for an event in a management room."""
+    async def talk(self, entry: Entry, event: events.Event, owner: UserId, dialogue: str | None) -> None:
+        """The step for what is said to the bot; ``dialogue`` is None in a portal, where no talk is kept."""
         content = events.to_content(event)
         if isinstance(content, events.NotBridged):
             await self._parts.journal.settle(entry)
             return
+        if Unknown("encrypted") in content.parts:
+            await self._cannot_read(entry, event)
+            return
         text = " ".join(part.plain for part in content.parts if isinstance(part, Text))
         account = await accounts.of_user(self._parts.store, event.sender, self._parts.profile.id)
-        said = _Said(entry, event, text, Talk.from_text(dialogue), account)
-        decision = decide(Act.TALK, self._parts.facts(event.sender))
+        said = _Said(entry, event, text, Talk.from_text(dialogue or ""), account)
+        said.is_elsewhere = dialogue is None
+        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender))
         if not isinstance(decision, Allow):
             await self._answer(said, decision.sentence)
         elif event.sender != owner:
             await self._answer(said, say("bot.only_owner", user=owner))
         else:
             await self._understand(said)
+
+    async def _cannot_read(self, entry: Entry, event: events.Event) -> None:
+        """An encrypted room: say so in clear, and invite the user to one that the bot can read."""
+        notice = owed.Notice(event.room, say("room.encrypted"), event.id, event.sender)
+        body = json.dumps({"user": event.sender}).encode()
+        invite = New(owed.OPEN_ROOM, f"open-room:{event.sender}", event.room, body)
+        await self._parts.journal.settle(entry, notice.owed(f"encrypted/{event.room}"), invite)
 
     async def _understand(self, said: _Said) -> None:
         """A command is always one, also in the middle of a talk, but for the words a talk asks for."""
@@ -77,6 +89,9 @@ class Commands:
             await self._answer(said, say("policy.no_account_permitted"))
         else:
             said.spoken = spoken
+            if spoken.command in table.TALKS and said.is_elsewhere:
+                await self._answer(said, say("talk.own_room"))
+                return
             await self._verbs[spoken.command.name](said)
 
     async def _go_on(self, said: _Said) -> None:
@@ -112,7 +127,7 @@ class Commands:
             await self._answer(said, say("opt_in.already", identifier=account.identifier))
             return
         living = await accounts.living(self._parts.store)
-        decision = decide(Act.AGREE, self._parts.facts(user, other_accounts=len(living)))
+        decision = self._parts.decide(Act.AGREE, self._parts.facts(user, other_accounts=len(living)))
         if not isinstance(decision, Allow):
             await self._answer(said, decision.sentence)
             return
@@ -123,6 +138,10 @@ class Commands:
     async def _opt_out(self, said: _Said) -> None:
         if said.account is None:
             await self._answer(said, say("opt_out.nothing"))
+            return
+        decision = self._parts.decide(Act.LEAVE, self._parts.facts(said.event.sender, said.account.state))
+        if not isinstance(decision, Allow):
+            await self._answer(said, decision.sentence)
             return
         known = await contacts.of_account(self._parts.store, said.account.account_id)
         await self._keep(said, begin_opt_out(len(known), self._parts.profile.label))
@@ -180,12 +199,13 @@ class Commands:
             await self._answer(said, _bad_identifier(service, typed))
             return
         state = said.account.state if said.account is not None else None
-        decision = decide(Act.NEW_CHAT, self._parts.facts(said.event.sender, state, service=service))
-        if not isinstance(decision, Allow) or said.account is None:
-            await self._answer(
-                said, say("policy.opt_in_first") if isinstance(decision, Allow) else decision.sentence
-            )
+        decision = self._parts.decide(
+            Act.NEW_CHAT, self._parts.facts(said.event.sender, state, service=service)
+        )
+        if not isinstance(decision, Allow):
+            await self._answer(said, decision.sentence)
             return
+        assert said.account is not None
         search = self._chats.search(said.account, said.event, service, identifier)
         notices = self._notices(said, [say("start_chat.searching", service=self._parts.label(service))])
         await self._parts.journal.settle(said.entry, *notices, search)
@@ -244,6 +264,7 @@ class _Said:
         self.talk = talk
         self.account = account
         self.spoken: Spoken | None = None
+        self.is_elsewhere = False
 
 
 def _help_line(command: Command) -> Sentence:

@@ -36,6 +36,9 @@ CANCEL = Command("cancel", (), "cancel", "help.cancel", Level.COMMANDS)
 COMMANDS: Sequence[Command] = (HELP, OPT_IN, MY_ADDRESS, START_CHAT, STATUS, PING, OPT_OUT, CANCEL)
 """In the order of ``help``."""
 
+TALKS = (OPT_IN, OPT_OUT)
+"""Commands with questions: only in the room that belongs to the talk with the bot."""
+
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
 

@@ -51,7 +51,7 @@ class Arrivals:
         self._retries = retries
         names = parts.profile.stanzas
         self._names = PeopleNames(names.namespace, names.resolve, names.reach, names.delete)
-        self._families: Mapping[str, Callable[[Unlocked, Stanza, bytes], Taken]] = {
+        self._families: Mapping[str, Callable[[Unlocked, Stanza], Taken]] = {
             "message": self._message,
             "receipt": self._receipt,
             "notification": self._notification,
@@ -65,7 +65,7 @@ class Arrivals:
         if family is None:
             return self._not_understood(stanza, UNRECOGNISED_STANZA)
         try:
-            new, answer = family(unlocked, stanza, codec.encode(stanza))
+            new, answer = family(unlocked, stanza)
         except RemoteProtocolError:
             return self._not_understood(stanza, PARSING_ERROR)
         if new is not None:
@@ -78,20 +78,20 @@ class Arrivals:
         fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
         await self._parts.store.commit(kinds.unit(kinds.ARRIVE, fence=fence, add=rows, remember=rows))
 
-    def _message(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+    def _message(self, unlocked: Unlocked, stanza: Stanza) -> Taken:
         arrived = message.parse(stanza, "from")
         answer = Ack(cls=stanza.tag, id=arrived.id, peer=arrived.peer)
-        return self._inbound.entry(unlocked, arrived, raw), answer
+        return self._inbound.entry(unlocked, arrived, codec.encode(stanza)), answer
 
-    def _receipt(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+    def _receipt(self, unlocked: Unlocked, stanza: Stanza) -> Taken:
         arrived = receipt.parse(stanza, "from")
         if isinstance(arrived, receipt.RetryReceipt):
             answer = Ack(cls=stanza.tag, id=arrived.id, peer=arrived.peer, type=receipt.RETRY)
-            return self._retries.entry(unlocked, arrived, raw), answer
+            return self._retries.entry(unlocked, arrived, codec.encode(stanza)), answer
         answer = Ack(cls=stanza.tag, id=arrived.ids[0], peer=arrived.peer, type=arrived.type)
-        return self._reports.receipt_entry(unlocked, arrived, raw), answer
+        return self._reports.receipt_entry(unlocked, arrived, codec.encode(stanza)), answer
 
-    def _notification(self, unlocked: Unlocked, stanza: Stanza, raw: bytes) -> Taken:
+    def _notification(self, unlocked: Unlocked, stanza: Stanza) -> Taken:
         news = notification.parse(stanza, "from", self._names)
         type_ = notification.type_of(news, self._names)
         answer = Ack(cls=stanza.tag, id=news.id, peer=news.peer, type=type_)

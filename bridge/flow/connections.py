@@ -15,11 +15,20 @@ import structlog
 
 from bridge.e2ee.bundle import PreKeyBundle
 from bridge.e2ee.keys import OwnKeys, PreKey, SignedPreKey
-from bridge.errors import GiveUp, TryAgain
+from bridge.errors import GiveUp, RemoteProtocolError, TryAgain
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId, Jid
-from bridge.network.backoff import FRACTION_BYTES, NEXT, End, Next, after_conflict, delay, fraction
+from bridge.network.backoff import (
+    FRACTION_BYTES,
+    LONGEST_SECONDS,
+    NEXT,
+    End,
+    Next,
+    after_conflict,
+    delay,
+    fraction,
+)
 from bridge.network.connector import Connector, Credentials, Link
 from bridge.network.errors import LoginRefused
 from bridge.ports import Row, Step
@@ -155,9 +164,15 @@ class Connections:
             return await link.resolve(service, identifier)
 
     async def fetch_keys(self, account_id: AccountId, jid: Jid) -> PreKeyBundle:
-        """Keys to start a session with; ``GiveUp`` when there are none to be had."""
+        """Keys to start a session with, their signature checked; ``GiveUp`` when there are none to be had."""
         async with self.use(account_id) as link:
-            return await link.fetch_keys(jid)
+            bundle = await link.fetch_keys(jid)
+        try:
+            bundle.verify()
+        except RemoteProtocolError as error:
+            # A key rotated between two writes of the directory may pass; a forger will not.
+            raise TryAgain("the keys of a contact are not signed by their owner") from error
+        return bundle
 
     async def upload_keys(
         self, account_id: AccountId, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]
@@ -217,8 +232,17 @@ class Connections:
         if line is None:
             line = self._lines[account_id] = Line(account_id)
         if line.task is None or line.task.done():
-            line.task = asyncio.get_running_loop().create_task(self._live(line))
+            line.task = asyncio.get_running_loop().create_task(self._keep_alive(line))
         return line
+
+    async def _keep_alive(self, line: Line) -> None:
+        """A line's life goes on after a mistake of ours, slowly."""
+        while True:
+            try:
+                await self._live(line)
+            except Exception as error:
+                LOG.exception("a connection met a mistake of ours", error=type(error).__name__)
+                await self._parts.clock.sleep(LONGEST_SECONDS)
 
     async def _live(self, line: Line) -> None:
         """Open when wanted, keep while useful, again and again."""

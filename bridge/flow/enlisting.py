@@ -14,7 +14,7 @@ from bridge.flow.parts import Parts
 from bridge.ids import AccountId, RoomId, UserId, derive
 from bridge.lifecycle import Happening, after
 from bridge.network.connector import Connector, Enlistment, EnlistRefused
-from bridge.policy import Act, Allow, decide
+from bridge.policy import Act, Allow
 from bridge.ports import Row
 from bridge.profile import Reason, Refusal
 from bridge.sentences import Sentence, say
@@ -115,7 +115,7 @@ class Enlisting:
             return
         account = unlocked.account
         facts = self._parts.facts(account.user_id, account.state, other_accounts=await self._others(account))
-        decision = decide(Act.ENLIST, facts)
+        decision = self._parts.decide(Act.ENLIST, facts)
         if not isinstance(decision, Allow):
             sentence = decision.sentence
             await self._refused(entry, unlocked, Happening.REFUSED, sentence)

@@ -20,6 +20,7 @@ from bridge.e2ee import session as signal
 from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
 from bridge.flow import owed
 from bridge.flow.awaiting import Awaiting, message_id_in
+from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, LoadedPreKeys, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
@@ -30,7 +31,7 @@ from bridge.flow.translate import to_content
 from bridge.ids import EventId, Jid, RoomId, StanzaId, derive
 from bridge.matrix import events
 from bridge.matrix.text import pieces
-from bridge.policy import Act, Allow, decide
+from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
@@ -134,7 +135,9 @@ class Inbound:
         arrived = vocabulary.parse(codec.decode(raw), "from")
         service = self._parts.profile.service_of(arrived.peer)
         user = unlocked.account.user_id
-        decision = decide(Act.MESSAGE_IN, self._parts.facts(user, unlocked.account.state, service=service))
+        decision = self._parts.decide(
+            Act.MESSAGE_IN, self._parts.facts(user, unlocked.account.state, service=service)
+        )
         if not isinstance(decision, Allow) or service is None:
             LOG.info("message refused", account=self._parts.log_id(user), act=Act.MESSAGE_IN.value)
             await self._parts.journal.settle(entry)
@@ -195,20 +198,13 @@ class Inbound:
         spend: list[Row] = []
         if opened.spent_prekey is not None:
             spend.append({"account_id": account.account_id, "prekey_id": opened.spent_prekey})
-        identity: list[Row] = []
-        news: tuple[Row, ...] = ()
-        if contact.row.identity != opened.identity:
-            identity.append({"contact_id": contact.contact_id, "identity": opened.identity})
-            news = self._identity_news(contact, opened.identity)
         await self._parts.store.commit(
             kinds.unit(
                 kinds.OPEN,
                 fence=[{"account_id": account.account_id, "epoch": account.epoch}],
                 advance=[advance],
                 spend=spend,
-                identity=identity,
-                owe=news,
-                remember=news,
+                **identity_noted(self._parts, contact, opened.identity),
                 **self._note(unlocked, contact, arrived, known, sent_at),
                 **self._sessions.moved(unlocked, held, opened.record),
             )
@@ -249,14 +245,6 @@ class Inbound:
             now,
         )
         return {"message": [row.to_row()]}
-
-    def _identity_news(self, contact: Contact, identity: bytes) -> tuple[Row, ...]:
-        """A changed identity is said in the portal, once; the first one is not news."""
-        if contact.row.identity is None or contact.row.room_id is None:
-            return ()
-        notice = owed.Notice(contact.row.room_id, say("identity.changed", name=contact.shown_name))
-        key = b"identity" + contact.contact_id + identity
-        return self._parts.journal.rows(notice.owed(key))
 
     async def _show(self, entry: Entry, unlocked: Unlocked) -> None:
         opened = Opened.from_bytes(unlocked.vault.open(_BODY, entry.entry_id, entry.body))
@@ -318,7 +306,7 @@ class Inbound:
         account, now = unlocked.account, self._parts.clock.now()
         new: list[New] = []
         facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
-        if isinstance(decide(Act.RECEIPT_OUT, facts), Allow):
+        if isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
             receipt = owed.ReceiptOut(account.account_id, str(opened.jid), (opened.stanza_id,), None, now)
             new.append(receipt.owed(contact.contact_id))
         rows = self._parts.journal.rows(*new)

@@ -11,6 +11,7 @@ from bridge.e2ee.session import Record, Sealed
 from bridge.errors import GiveUp, TryAgain
 from bridge.flow import owed
 from bridge.flow.connections import Connections
+from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
@@ -19,7 +20,7 @@ from bridge.flow.translate import to_payload
 from bridge.flow.waiting import Waiting
 from bridge.ids import EventId, StanzaId, UserId, derive, stanza_id
 from bridge.matrix import events
-from bridge.policy import Act, Hold, Refuse, decide
+from bridge.policy import Act, Hold, Refuse
 from bridge.ports import Row, Step
 from bridge.sentences import Sentence, say
 from bridge.store import kinds
@@ -98,7 +99,7 @@ class Outbound:
             service=contact.person.service,
             is_owner=content.sender == account.user_id,
         )
-        match decide(Act.MESSAGE_OUT, facts):
+        match self._parts.decide(Act.MESSAGE_OUT, facts):
             case Refuse(sentence):
                 raise GiveUp(sentence)
             case Hold(until):
@@ -176,13 +177,14 @@ class Outbound:
                 fence=[{"account_id": account.account_id, "epoch": account.epoch}],
                 advance=[advance],
                 message=[row.to_row()],
+                **identity_noted(self._parts, contact, sealed.record.identity),
                 **self._sessions.moved(unlocked, held, sealed.record),
             )
         )
         return replace(entry, state=SEALED, body=body)
 
     async def _resolve_reply(self, contact: Contact, content: Content) -> Content:
-        """A reply names a Matrix event; on the network it names a stanza id, or quotes where there is none."""
+        """A reply names a Matrix event; on the network a stanza id, or it quotes where there is none."""
         reply = content.in_reply_to
         if reply is None:
             return content

@@ -22,6 +22,7 @@ TOP_UP = "top-up"
 DELETE = "delete"
 START_CHAT = "start-chat"
 READ_BACK = "read-back"
+OPEN_ROOM = "open-room"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bridge import policy
 from bridge.ids import AccountId, EventId, RoomId, UserId, derive, log_id, transaction_id
 from bridge.labels import service_label
-from bridge.policy import Facts
+from bridge.policy import Act, Decision, Facts, Refuse
 from bridge.ports import Clock, Homeserver, Random, Store
 from bridge.profile import Profile, Service
 from bridge.states import AccountState, Custody, Level
@@ -45,6 +47,8 @@ class Parts:
     profile: Profile
     settings: Settings
     owner: str
+    refusals: Counter[tuple[str, str]]
+    """How often each act was refused, by the key of what was said; no word about anybody."""
     secret: bytes = field(repr=False)
     """Keys everything this installation derives; never leaves it."""
 
@@ -89,6 +93,13 @@ class Parts:
             partner_allowed=self._may_reach(service),
             local_user=user.endswith(f":{self.settings.domain}"),
         )
+
+    def decide(self, act: Act, facts: Facts) -> Decision:
+        """Whether ``act`` may be done now; every refusal is counted."""
+        decision = policy.decide(act, facts)
+        if isinstance(decision, Refuse):
+            self.refusals[act.name, decision.sentence.key] += 1
+        return decision
 
     def _may_reach(self, service: Service | None) -> bool:
         """Other partners' people only where the network joins partners with each other."""

@@ -119,9 +119,7 @@ class Pump:
                 continue  # somebody else moved it: what is stored now decides
             except Exception as error:
                 mistakes += 1
-                LOG.error(
-                    "entry met a mistake of ours", kind=head.kind, error=type(error).__name__, exc_info=True
-                )
+                LOG.exception("entry met a mistake of ours", kind=head.kind, error=type(error).__name__)
                 if mistakes >= MAX_MISTAKES:
                     await self._put_aside(head, say("failure.our_mistake"))
                     mistakes = 0

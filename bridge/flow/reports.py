@@ -14,7 +14,7 @@ from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.ids import EventId, Jid, StanzaId
 from bridge.matrix import events
-from bridge.policy import Act, Allow, decide
+from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
 from bridge.sentences import Sentence, render
 from bridge.store import kinds
@@ -129,7 +129,7 @@ class Reports:
     def _may_show(self, unlocked: Unlocked, contact: Contact) -> bool:
         account = unlocked.account
         facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
-        return isinstance(decide(Act.RECEIPT_IN, facts), Allow)
+        return isinstance(self._parts.decide(Act.RECEIPT_IN, facts), Allow)
 
     async def _reported(self, contact: Contact, arrived: receipt.Receipt, state: str) -> list[Message]:
         """The messages a receipt is about and that it is news for."""
@@ -187,7 +187,7 @@ class Reports:
             service=contact.person.service,
             is_owner=user == account.user_id,
         )
-        if not isinstance(decide(Act.RECEIPT_OUT, facts), Allow):
+        if not isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
             await self._parts.journal.settle(entry)
             return
         unread = await messages.unread_until(self._parts.store, contact.contact_id, message.sent_at)

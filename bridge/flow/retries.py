@@ -6,6 +6,7 @@ from bridge.e2ee import session as signal
 from bridge.e2ee.bundle import PreKeyBundle
 from bridge.errors import RemoteProtocolError
 from bridge.flow.connections import Connections
+from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.outbound import message_id_out
 from bridge.flow.parts import Parts
@@ -142,6 +143,7 @@ class Retries:
                         "changed_at": now,
                     }
                 ],
+                **identity_noted(self._parts, contact, sealed.record.identity),
                 **self._sessions.moved(unlocked, held, sealed.record, renewed=bundle is not None),
             )
         )

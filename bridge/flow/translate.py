@@ -13,7 +13,7 @@ MAX_QUOTED_CHARACTERS = 1_000
 
 
 def to_content(padded: bytes, *, stanza_id: StanzaId, sender: Jid, sent_at_ms: int) -> Content:
-    """What a decrypted message says. What cannot be read or carried is an ``Unknown`` part, never an error."""
+    """What a decrypted message says. What cannot be read or carried is an ``Unknown`` part."""
     try:
         read = payload.parse(payload.unpad(padded))
     except RemoteProtocolError:

@@ -34,8 +34,7 @@ class Waiting:
             yield
         finally:
             mark.cancel()
-            with suppress(asyncio.CancelledError, BridgeError):
-                await mark
+            await asyncio.gather(mark, return_exceptions=True)
         await self._unmark(contact)
 
     async def _mark_later(self, contact: Contact, event_id: EventId) -> None:

@@ -16,6 +16,7 @@ ENGLISH: dict[str, str] = {
         "I did not understand that. Say `help` for what I can do; to write to somebody, use their own room."
     ),
     "bot.only_owner": "I answer only {user} in this room.",
+    "talk.own_room": "We talk about that in our own room. Open a chat with me, or go to it, and say it there.",
     "talk.cancelled": "Cancelled. Nothing was changed.",
     "help.list": "This is what I understand:\n{lines}\n{more}",
     "help.more": "In other rooms, begin a command with `{prefix}`.",
@@ -134,7 +135,7 @@ ENGLISH: dict[str, str] = {
         "Nobody can be reached under that identifier on {service}. Either there is nobody, or they have"
         " not turned on third-party chats: the network does not say which. Ask them to turn it on."
     ),
-    "start_chat.ready": "Your chat with {name} is ready: accept the invitation to its room.",
+    "start_chat.ready": "Your chat with {name} is ready: it is among your rooms, or waits there as an invitation.",
     # Messages
     "outbound.not_sent": "⚠️ Your message was not sent: {reason}",
     "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
@@ -175,6 +176,13 @@ ENGLISH: dict[str, str] = {
     "failure.our_mistake": "this bridge made a mistake. The admin finds it in the log.",
     "matrix.rejected": "the homeserver refused it.",
     # Rooms and protection
+    "room.ended": "⚠️ This chat has ended: what is written here reaches nobody.",
+    "room.encrypted": (
+        "This room is encrypted, and I cannot read encrypted rooms yet. I have invited you to a room that is"
+        " not; let us talk there."
+    ),
+    "room.management_name": "Interop bridge",
+    "room.management_topic": "Here you talk to the bridge's bot. Say help.",
     "portal.topic": "Third-party chat on {service}. {protection}",
     "protection.personal.plain": (
         "Messages are encrypted between your contact and this bridge, which is your own; between the bridge"

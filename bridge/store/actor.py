@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -47,7 +48,7 @@ class ThreadActor:
                 result, error = function(), None
             except BaseException as raised:  # noqa: BLE001  # handed to the caller, whatever it is
                 result, error = None, raised
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop ended meanwhile, and nobody waits
                 loop.call_soon_threadsafe(self._answer, future, result, error)
             del function, future, result, error, call
 

@@ -57,6 +57,9 @@ RENEW = _kind(
     begin=contacts.BEGIN_SESSION,
     move=contacts.MOVE_SESSION,
     count=messages.COUNT_RETRY,
+    identity=contacts.NOTE_IDENTITY,
+    owe=entries.ADD,
+    remember=entries.REMEMBER,
 )
 """A message out, sealed again under a new key because the contact asked."""
 IDENTITY = _kind("identity", _SETTLE, _OWE, begin=contacts.BEGIN_SESSION, move=contacts.MOVE_SESSION)

@@ -127,7 +127,8 @@ class PostgresEngine:
             async with self._clock.limit(READ_SECONDS):
                 return [dict(record) for record in await self._readers.fetch(prepared.sql, values)]
         except _FAULTS_OF_A_UNIT as error:
-            raise Malformed(f"{type(error).__name__}: {error}") from error
+            # without the cause, whose text quotes values
+            raise Malformed(f"{type(error).__name__} in: {prepared.sql}") from None
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise TryAgain(f"reading: {type(error).__name__}") from error
 

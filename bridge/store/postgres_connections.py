@@ -30,6 +30,14 @@ WAIT_FOR_LEASE_MS = 1_000
 LOCK_CLASS = 0x1B
 """The first half of the advisory lock's key; the second is a hash of the schema."""
 
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""What a connection says that the server has ended while it was idle."""
 _TAKE_LOCK = "SELECT pg_advisory_lock($1, hashtext(current_schema()))"
 _SAFE = """SELECT current_setting('server_version_num')::int / 10000 AS version,
     current_setting('fsync') AS fsync,
@@ -200,7 +208,7 @@ class Readers:
                 if not connection.is_closed():
                     try:
                         return await self._use(connection, sql, values)
-                    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                    except _LOST:
                         break
             connection = await connect(self._url, self._name, self._clock, writing=False)
             return await self._use(connection, sql, values)
@@ -209,7 +217,7 @@ class Readers:
         try:
             found: Sequence[Any] = await connection.fetch(sql, *values)
         except asyncpg.PostgresError as error:
-            if isinstance(error, asyncpg.PostgresConnectionError):
+            if isinstance(error, _LOST):
                 connection.terminate()
             else:
                 self._keep(connection)

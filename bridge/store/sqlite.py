@@ -101,8 +101,10 @@ class SqliteEngine:
             raise Malformed("only a SELECT reads")
         try:
             return await self._reader.run(lambda connection: _rows(connection, statement, parameters))
-        except (apsw.BusyError, apsw.IOError, apsw.FullError, apsw.CantOpenError) as error:
-            raise TryAgain(f"reading: {error}") from error
+        except (apsw.SQLError, apsw.MismatchError, TypeError) as error:
+            raise Malformed(f"{type(error).__name__} in: {sql}") from error
+        except apsw.Error as error:
+            raise TryAgain(f"reading: {type(error).__name__}") from error
 
     async def changed(self) -> None:
         """See ``Engine``."""

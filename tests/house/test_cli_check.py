@@ -41,7 +41,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
         ("config.yaml", "connection: on-demand", "connection: always", 11, "does not allow always"),
         ("config.yaml", str(PROFILE), "gone.yaml", 11, "gone.yaml cannot be read"),
         ("config.yaml", "    id: interop", "    id: other", 11, "registration.yaml id"),
-        ("registration.yaml", "rate_limited: false", "rate_limited: true", 11, "registration.yaml rate_limited"),
+        ("registration.yaml", "rate_limited: false", "rate_limited: true", 11, "rate_limited"),
         ("registration.yaml", "@ib_", "@.*", 11, "registration.yaml namespaces"),
         ("registration.yaml", "id:", "- id:", 11, "cannot be read"),
     ],

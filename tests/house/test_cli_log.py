@@ -88,6 +88,8 @@ def _written(**values: Any) -> Mapping[str, Any]:
         ("ns.kind", "ns.kind"),
         ("m.room.message", "m.room.message"),
         ("v1.18", "v1.18"),
+        ("M123", "M123"),
+        ("M1234", log.DROPPED),
         ("0badcafe", "0badcafe"),
         (Step.FETCH_KEYS, "fetch-keys"),
         (AccountState.ENLISTED, "enlisted"),

@@ -10,6 +10,7 @@ import pytest
 from bridge.errors import TryAgain
 from bridge.network.backoff import End, Why
 from bridge.network.errors import NetworkBusy, QuestionRefused
+from bridge.network.interop.channel import MAX_REPLIES
 from bridge.ports import Step, Stream
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq
@@ -157,6 +158,17 @@ async def test_the_servers_ping_is_answered_and_its_other_questions_are_declined
         assert both.inbox.stanzas.empty()
 
 
+async def test_a_server_that_asks_and_does_not_read_the_answers_is_left() -> None:
+    def wrap(inner: Stream) -> Stream:
+        return _Stuck(inner, Step.KEEP_ALIVE)
+
+    async with connected(dialer=Through(wrap)) as both:
+        await both.peer.send(*(iq.ping(str(number)) for number in range(MAX_REPLIES)), _message("read"))
+        assert (await both.inbox.next()).attributes["id"] == "read"
+        await both.peer.send(iq.ping("one too many"))
+        assert await both.link.ended() == End(Why.BROKEN)
+
+
 async def test_a_quiet_connection_is_kept_alive() -> None:
     async with connected() as both:
         for _ in range(3):
@@ -298,14 +310,15 @@ async def test_stanzas_of_many_senders_arrive_whole() -> None:
 
 
 class _Stuck(Around):
-    """Sends nothing from the moment it is told so."""
+    """Never finishes sending at one step."""
 
-    def __init__(self, inner: Stream) -> None:
+    def __init__(self, inner: Stream, at: Step) -> None:
         super().__init__(inner)
+        self.at = at
         self.waiting = asyncio.Event()
 
     async def send(self, data: bytes, *, step: Step) -> None:
-        if step is Step.SEND:
+        if step is self.at:
             self.waiting.set()
             await asyncio.get_running_loop().create_future()
         await super().send(data, step=step)
@@ -315,7 +328,7 @@ async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame
     stuck: list[_Stuck] = []
 
     def wrap(inner: Stream) -> Stream:
-        stuck.append(_Stuck(inner))
+        stuck.append(_Stuck(inner, Step.SEND))
         return stuck[0]
 
     async with connected(dialer=Through(wrap)) as both:

@@ -163,6 +163,22 @@ async def test_connections_killed_before_a_commit_are_replaced(postgres_url: str
 
 
 @pytest.mark.fault("F26")
+@pytest.mark.parametrize("noticed", [True, False])
+async def test_a_reading_connection_killed_while_idle_is_replaced(postgres_url: str, noticed: bool) -> None:
+    database = await open_at(postgres_url)
+    await database.commit(put(1))
+    assert await versions(database) == {1: 1}
+    if noticed:
+        await run_at(postgres_url, KILL_ALL)
+    else:
+        assert isinstance(database.engine, PostgresEngine)
+        for connection in database.engine._readers._idle:
+            connection._transport.abort()
+    assert await versions(database) == {1: 1}
+    await database.close()
+
+
+@pytest.mark.fault("F26")
 async def test_a_connection_killed_in_the_middle_of_a_batch_is_try_again(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     holder = await asyncpg.connect(postgres_url)

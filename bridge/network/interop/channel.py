@@ -27,6 +27,9 @@ ID_BYTES = 6
 PASSING_IQ_ERRORS = frozenset({429, 500, 503, 530})
 """Rate, server and overload errors (interop.md 4.5): the same question may be answered later."""
 NOT_IMPLEMENTED = 501
+MAX_REPLIES = 16
+"""Answers to the server's own questions that may wait to leave: it sends one in half a minute. More of
+them mean that it asks without reading what we answer."""
 
 Question = Callable[[str], Stanza]
 """Makes the stanza of a question from its id."""
@@ -55,6 +58,7 @@ class Channel:
         self._asked: dict[str, asyncio.Future[iq.Result]] = {}
         self._id_prefix = random.bytes(ID_BYTES).hex()
         self._ids = 0
+        self._replies = 0
         self._turn = asyncio.Lock()
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -191,7 +195,7 @@ class Channel:
             self._on_bad_answer(stanza, error)
             return
         if isinstance(found, iq.Request):
-            self._spawn(self._reply(found))
+            self._on_request(found)
             return
         answer = self._asked.get(found.id)
         if answer is None or answer.done():
@@ -206,6 +210,13 @@ class Channel:
         if answer is not None and not answer.done():
             answer.set_exception(TryAgain(f"an answer cannot be read: {error}"))
 
+    def _on_request(self, request: iq.Request) -> None:
+        if self._replies >= MAX_REPLIES:
+            self._finish(Why.BROKEN)
+            return
+        self._replies += 1
+        self._spawn(self._reply(request))
+
     async def _reply(self, request: iq.Request) -> None:
         """Answer the server's ping; decline anything else. By a task: the reader goes on reading."""
         word: iq.Result | iq.Failure = iq.Result(request.id)
@@ -215,6 +226,8 @@ class Channel:
             await self.send(word.to_stanza(), step=Step.KEEP_ALIVE)
         except (TryAgain, LocalProtocolError) as error:
             _log.info("ping not answered", error=str(error))
+        finally:
+            self._replies -= 1
 
     def _on_last_word(self, stanza: Stanza) -> None:
         try:

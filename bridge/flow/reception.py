@@ -1,0 +1,107 @@
+"""How users come to talk with the bot: invited, or, where a room is encrypted, by a room of the bot's own."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import GiveUp
+from bridge.flow import owed
+from bridge.flow.parts import Parts
+from bridge.ids import RoomId, UserId, opaque_localpart
+from bridge.matrix import events, rooms
+from bridge.matrix.errors import AliasTaken
+from bridge.policy import Act, Allow
+from bridge.ports import Row
+from bridge.sentences import render, say
+from bridge.store import kinds
+from bridge.store.journal import Entry, New
+
+LOG = structlog.get_logger()
+
+EVENT = "event"
+"""The endpoint's word for a room event."""
+READ_BACK_EVENTS = 50
+"""How much of a room is read back after a join: what a person types before the bot is there."""
+
+
+class Reception:
+    """Makes rooms in which the bot and a user can talk."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def invited(self, entry: Entry, event: events.Event) -> None:
+        """Somebody wants to talk to the bot: join, greet, and read back what was typed before."""
+        bot, home = self._parts.settings.bot, self._parts.homeserver
+        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender))
+        if not isinstance(decision, Allow):
+            LOG.info("invite refused", user=self._parts.log_id(event.sender))
+            with suppress(GiveUp):
+                await home.leave(bot, event.room)
+            await self._parts.journal.settle(entry)
+            return
+        try:
+            await home.join(bot, event.room)
+        except GiveUp:
+            await self._parts.journal.settle(entry)
+            return
+        back = New(owed.READ_BACK, event.room, event.id, json.dumps({"user": event.sender}).encode())
+        await self._manage(entry, event.room, event.sender, back)
+
+    async def _manage(self, entry: Entry, room: RoomId, user: UserId, *owed_besides: New) -> None:
+        """One unit: whose room this is, and the greeting that is owed in it, once."""
+        greeting = owed.Notice(room, say("bot.greeting", label=self._parts.profile.label))
+        rows = self._parts.journal.rows(greeting.owed(f"greeting/{room}"), *owed_besides)
+        manage: Row = {
+            "room_id": room,
+            "user_id": user,
+            "dialogue": "",
+            "changed_at": self._parts.clock.now(),
+        }
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.MANAGE,
+                settle=[{"entry_id": entry.entry_id}],
+                owe=rows,
+                remember=rows,
+                manage=[manage],
+            )
+        )
+
+    async def read_back(self, entry: Entry) -> None:
+        """The step after a join: what the user typed before is never pushed, so it is asked for."""
+        room = RoomId(entry.lane)
+        user = json.loads(self._parts.journal.read(entry))["user"]
+        found: list[New] = []
+        history = self._parts.homeserver.history(self._parts.settings.bot, room, limit=READ_BACK_EVENTS)
+        async for each in history:
+            event = events.envelope(each)
+            if event is not None and event.sender == user and event.type == "m.room.message":
+                found.append(New(EVENT, room, event.id, json.dumps(each).encode()))
+        await self._parts.journal.settle(entry, *reversed(found))
+
+    async def open_room(self, entry: Entry) -> None:
+        """The step for a user whose room the bot cannot read: invite them to one that it can."""
+        values = owed.values_of(self._parts.journal.read(entry))
+        user, bot = UserId(values["user"]), self._parts.settings.bot
+        home = self._parts.homeserver
+        spec = rooms.management_room(
+            bot,
+            user,
+            alias_localpart=opaque_localpart(self._parts.secret, "management", user),
+            name=render(say("room.management_name")),
+            topic=render(say("room.management_topic")),
+            room_version=self._parts.settings.room_version,
+        )
+        try:
+            room = await home.create_room(bot, spec)
+        except AliasTaken:
+            found = await home.resolve_alias(f"#{spec.alias_localpart}:{self._parts.settings.domain}")
+            if found is None:
+                raise
+            room = found
+            await home.invite(bot, room, user)
+        await self._manage(entry, room, user)
