@@ -168,7 +168,7 @@ def exit_codes_page() -> str:
 
 def options_of(command: click.Command) -> Iterator[tuple[str, str]]:
     """(option, help) of a command's options, as its own help shows them."""
-    context = click.Context(command)
+    context = click.Context(command, help_option_names=["-h", "--help"])
     for option in command.get_params(context):
         record = option.get_help_record(context)
         if record is not None:

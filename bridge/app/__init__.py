@@ -40,6 +40,7 @@ from bridge.store.tables import accounts
 from bridge.store.vault import Vault
 from bridge.web.health import ECOSYSTEM_PREFIX, health_routes
 from bridge.web.listeners import Listeners
+from bridge.web.metrics import Labels, Metric, metrics_routes
 from bridge.web.public import public_routes
 from bridge.web.routes import Authentication, Listener, guarded
 from bridge.web.wakes import Wake, Wakes
@@ -192,7 +193,7 @@ class Bridge:
         )
         flows = assemble(parts, connector, database)
         wakes = Wakes(_waker(parts, flows.connections), parts.clock)
-        listeners = Listeners(self._listeners(parts, keys, wakes))
+        listeners = Listeners(self._listeners(parts, keys, wakes, flows))
         await listeners.start()
         tasks = []
         try:
@@ -208,7 +209,7 @@ class Bridge:
             self._ready = False
             await _stop(listeners, wakes, tasks, flows)
 
-    def _listeners(self, parts: Parts, keys: SigningKeys, wakes: Wakes) -> list[Listener]:
+    def _listeners(self, parts: Parts, keys: SigningKeys, wakes: Wakes, flows: Flows) -> list[Listener]:
         config, clock = self._config, parts.clock
         intake = JournalIntake(parts.journal, config.appservice.ghost_prefix, config.bot_user)
         hs_token = config.appservice.hs_token.get_secret_value()
@@ -230,7 +231,7 @@ class Bridge:
                 ),
             ),
             Listener("public", *config.public.at, public),
-            Listener("admin", *config.admin.at, health),
+            Listener("admin", *config.admin.at, (*health, *metrics_routes(lambda: _metrics(parts, flows)))),
         ]
 
     def _is_ready(self) -> bool:
@@ -267,6 +268,16 @@ async def _stop(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await flows.connections.stop()
+
+
+def _metrics(parts: Parts, flows: Flows) -> list[Metric]:
+    refused: dict[Labels, float] = {
+        (("act", act), ("reason", key)): float(n) for (act, key), n in parts.refusals.items()
+    }
+    return [
+        Metric("interop_refusals_total", "Acts that policy refused.", "counter", refused),
+        Metric("interop_lanes", "Lanes with work now.", "gauge", {(): float(flows.pump.lanes_at_work)}),
+    ]
 
 
 def _waker(parts: Parts, connections: Connections) -> Wake:

@@ -127,7 +127,7 @@ def _judge(
         return TokenFault.BAD
     if not is_identifier(identifier) or not isinstance(jti, str) or not 1 <= len(jti) <= MAX_NAME_CHARACTERS:
         return TokenFault.BAD
-    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
         return TokenFault.BAD
     if not _is_bound(claims.get(rules.claims.confirmation), rules, proof):
         return TokenFault.BAD
@@ -144,7 +144,9 @@ def _is_bound(confirmation: Any, rules: Token, proof: Proof) -> bool:
     wanted = {rules.claims.auth_key: proof.auth_key, rules.claims.identity: proof.identity}
     return all(
         isinstance(confirmation.get(name), str)
-        and hmac.compare_digest(confirmation[name].encode(), hashlib.sha256(key).hexdigest().encode())
+        and hmac.compare_digest(
+            confirmation[name].encode("utf-8", "replace"), hashlib.sha256(key).hexdigest().encode()
+        )
         for name, key in wanted.items()
     )
 

@@ -66,6 +66,7 @@ MOVE = Statement(
     expect=1,
     error=Stale,
 )
+WEIGH = Statement("UPDATE thing SET weight = :weight WHERE thing_id = :thing_id")
 RENAME = Statement("UPDATE thing SET name = :new_name WHERE name = :name")
 DROP = Statement("DELETE FROM thing WHERE thing_id = :thing_id", expect=1, error=Stale)
 ABSENT = Statement("SELECT thing_id FROM thing WHERE thing_id = :thing_id", expect=0, error=AlreadyThere)
@@ -76,6 +77,7 @@ THING = Kind("thing", {"put": PUT})
 PLAIN = Kind("plain", {"put": PUT_PLAIN})
 INTAKE = Kind("intake", {"put": PUT_UNSEEN, "remember": REMEMBER})
 CHANGE = Kind("change", {"fence": FENCE, "move": MOVE, "put": PUT, "drop": DROP})
+WEIGHED = Kind("weighed", {"weigh": WEIGH})
 RENAMED = Kind("renamed", {"rename": RENAME})
 ONLY_NEW = Kind("only-new", {"absent": ABSENT, "put": PUT_PLAIN})
 OWNER = Kind("owner", {"own": OWN})

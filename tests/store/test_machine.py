@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bridge.ports import Kind, Row, Statement, Unit
+from bridge.ports import Kind, Row, Statement, Unit, Value
 from bridge.store.database import Database
 from bridge.store.errors import AlreadyThere, Stale
-from tests.store.support import CHANGE, INTAKE, PLAIN, THING, open_at, thing, unit
+from tests.store.support import CHANGE, INTAKE, PLAIN, THING, WEIGHED, open_at, thing, unit
 
 KEYS = st.integers(0, 4)
 VERSIONS = st.integers(0, 2)
@@ -46,6 +46,11 @@ def intake(keys: list[int]) -> Unit:
     )
 
 
+def weigh(weights: list[tuple[int, float]]) -> Unit:
+    rows: list[Row] = [{"thing_id": key_of(key), "weight": weight} for key, weight in weights]
+    return unit(WEIGHED, weigh=rows)
+
+
 UNITS = st.one_of(
     st.builds(
         change,
@@ -55,15 +60,16 @@ UNITS = st.one_of(
     ),
     st.builds(lambda keys: unit(THING, put=[thing(key, 0) for key in keys]), st.lists(KEYS, max_size=2)),
     st.builds(lambda keys: unit(PLAIN, put=[thing(key, 0) for key in keys]), st.lists(KEYS, max_size=2)),
+    st.builds(weigh, st.lists(st.tuples(KEYS, st.floats(0, 9)), max_size=3)),
     st.builds(intake, st.lists(KEYS, max_size=2)),
 )
 
 
 class Model:
-    """The things by key, with their versions, and the keys that were ever taken in."""
+    """The things by key, with version and weight, and the keys that were ever taken in."""
 
     def __init__(self) -> None:
-        self.things: dict[bytes, int] = {}
+        self.things: dict[bytes, tuple[Value, Value]] = {}
         self.seen: set[bytes] = set()
 
     def run(self, given: Unit) -> type[Exception] | None:
@@ -78,7 +84,7 @@ class Model:
         return None
 
     def _step(
-        self, kind: Kind, name: str, row: Row, things: dict[bytes, int], seen: set[bytes]
+        self, kind: Kind, name: str, row: Row, things: dict[bytes, tuple[Value, Value]], seen: set[bytes]
     ) -> type[Exception] | None:
         key = row["thing_id"]
         assert isinstance(key, bytes)
@@ -89,13 +95,14 @@ class Model:
                 return None
             if key in things:
                 return AlreadyThere
-            things[key] = 0
+            things[key] = 0, row["weight"]
         elif name == "move":
-            if things.get(key) != row["old_version"]:
+            if key not in things or things[key][0] != row["old_version"]:
                 return Stale
-            new = row["version"]
-            assert isinstance(new, int)
-            things[key] = new
+            things[key] = row["version"], things[key][1]
+        elif name == "weigh":
+            if key in things:
+                things[key] = things[key][0], row["weight"]
         elif things.pop(key, None) is None:
             return Stale
         return None
@@ -125,8 +132,8 @@ def machine(database: Database, runner: asyncio.Runner) -> type[RuleBasedStateMa
 
         @invariant()
         def the_database_is_the_model(self) -> None:
-            rows = runner.run(database.read("SELECT thing_id, version FROM thing"))
-            assert {row["thing_id"]: row["version"] for row in rows} == self.model.things
+            rows = runner.run(database.read("SELECT thing_id, version, weight FROM thing"))
+            assert {row["thing_id"]: (row["version"], row["weight"]) for row in rows} == self.model.things
             rows = runner.run(database.read("SELECT thing_id FROM seen"))
             assert {row["thing_id"] for row in rows} == self.model.seen
 

@@ -261,7 +261,8 @@ async def test_a_lost_lock_that_was_not_noticed_is_found_by_the_lease(postgres_u
     await database.close()
 
 
-async def test_a_guard_holds_until_the_commit(postgres_url: str) -> None:
+@pytest.mark.parametrize("merged", [True, False])
+async def test_a_guard_holds_until_the_commit(postgres_url: str, merged: bool) -> None:
     from tests.store.support import CHANGE, OWNER, thing, unit
 
     database = await open_at(postgres_url)
@@ -269,7 +270,7 @@ async def test_a_guard_holds_until_the_commit(postgres_url: str) -> None:
     other = await asyncpg.connect(postgres_url)
     await other.execute("BEGIN; UPDATE owner SET epoch = 2 WHERE name = 'a'")
     task = asyncio.create_task(
-        database.commit(unit(CHANGE, fence=[{"name": "a", "epoch": 1}], put=[thing(1)]))
+        database.commit(unit(CHANGE, fence=[{"name": "a", "epoch": 1}], put=[thing(1)] * merged))
     )
     while not await run_at(postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted"):
         pass  # until the guard waits for the other's row

@@ -1,0 +1,122 @@
+"""Faults on demand, as data: which one, for whom, how many times, with what numbers.
+
+An armed fault waits at its place in the rules and is used up there. What happens at once instead
+(a disconnect, a ban, old bytes sent again) is in ``acts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from bridge.ids import Jid
+
+Parameter = str | int | float | bool
+
+
+class Kind(Enum):
+    """Every fault that can be armed (dossier 12.9); parameters in brackets."""
+
+    DUPLICATE_ACK = "duplicate_ack"
+    """A message of the account is acknowledged twice."""
+    MISSING_ACK = "missing_ack"
+    """A message is taken and passed on, but not acknowledged."""
+    SWALLOW_MESSAGE = "swallow_message"
+    """A message is neither passed on nor acknowledged, as if it had not arrived."""
+    ACK_ERROR = "ack_error"
+    """A message is refused [condition: restricted]."""
+    CLOSE_ON_MESSAGE = "close_on_message"
+    """The connection breaks off when a message arrived: it was taken, its ack is lost."""
+    REORDER = "reorder"
+    """A message for the account is held back until the next one was sent."""
+    DUPLICATE_STANZA = "duplicate_stanza"
+    """A message for the account is sent twice."""
+    BAD_MAC = "bad_mac"
+    """A message for the account arrives with its last bit flipped."""
+    CUT_OUTGOING = "cut_outgoing"
+    """The next connection breaks off after so many bytes of the server's [after_bytes]."""
+    CUT_INCOMING = "cut_incoming"
+    """The next connection breaks off after so many bytes of the client's [after_bytes]."""
+    REFUSE_LOGIN = "refuse_login"
+    """A login is refused [condition: unavailable]."""
+    REFUSE_ENLISTMENT = "refuse_enlistment"
+    """An enlistment is refused [condition: unavailable, retry_after]."""
+    JWKS_OUTAGE = "jwks_outage"
+    """The partner's keys are forgotten and cannot be fetched."""
+    UNKNOWN_KID = "unknown_kid"
+    """The key that signed is not in the fetched set."""
+    PREKEYS_EXHAUSTED = "prekeys_exhausted"
+    """A bundle comes without a one-time prekey."""
+    ROTATE_AFTER_FETCH = "rotate_after_fetch"
+    """The person's signed prekey is changed, and the old one forgotten, after a bundle was fetched."""
+    REINSTALL_AFTER_FETCH = "reinstall_after_fetch"
+    """The person reinstalls after a bundle was fetched."""
+    RETRY_STORM = "retry_storm"
+    """A person who got a message asks for it again [count: 12] times."""
+    SILENT = "silent"
+    """A keep-alive is not answered."""
+    MISSING_PUSH = "missing_push"
+    """A wake-up is not sent."""
+    DUPLICATE_PUSH = "duplicate_push"
+    """A wake-up is sent twice."""
+
+
+@dataclass
+class Fault:
+    """``account`` None: for anybody. ``times`` is how often it is left to happen."""
+
+    number: int
+    kind: Kind
+    account: Jid | None
+    times: int
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+    def whole(self, name: str, default: int) -> int:
+        """A parameter that is a whole number."""
+        value = self.parameters.get(name, default)
+        return int(value)
+
+    def text(self, name: str, default: str) -> str:
+        """A parameter that is a word."""
+        return str(self.parameters.get(name, default))
+
+
+@dataclass
+class Faults:
+    """The armed ones, and how often each kind happened."""
+
+    armed: list[Fault] = field(default_factory=list)
+    happened: dict[str, int] = field(default_factory=dict)
+    _number: int = 0
+
+    def arm(
+        self,
+        kind: Kind,
+        account: Jid | None = None,
+        times: int = 1,
+        parameters: Mapping[str, Parameter] | None = None,
+    ) -> Fault:
+        """Let a fault happen the next ``times`` times."""
+        self._number += 1
+        fault = Fault(self._number, kind, account, times, dict(parameters or {}))
+        self.armed.append(fault)
+        return fault
+
+    def take(self, kind: Kind, account: Jid | None = None) -> Fault | None:
+        """The fault that happens here and now, one time less of it; None for none.
+
+        Without an ``account`` (it is not known yet) only faults for anybody happen.
+        """
+        for fault in self.armed:
+            if fault.kind is kind and (fault.account is None or fault.account == account):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.armed.remove(fault)
+                self.happened[kind.value] = self.happened.get(kind.value, 0) + 1
+                return fault
+        return None
+
+    def clear(self, number: int | None = None) -> None:
+        """Disarm one fault, or all."""
+        self.armed = [] if number is None else [each for each in self.armed if each.number != number]

@@ -1,0 +1,111 @@
+"""Everything the rules know, as plain data in one place."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bridge.ids import Jid
+from bridge.profile import Profile
+from bridge.sandbox.buckets import Buckets
+from bridge.sandbox.directory import Directory
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.log import Log
+from bridge.sandbox.mailbox import Mailbox
+from bridge.sandbox.outputs import Output
+from bridge.sandbox.registry import Account, Integrator, Registry
+from bridge.sandbox.tokens import Tokens
+from bridge.sandbox.variant import Variant
+from bridge.wire.stanza import Stanza, encode
+from bridge.wire.vocabulary.people import PeopleNames
+
+if TYPE_CHECKING:
+    from bridge.sandbox.people import Person
+
+Rng = Callable[[int], bytes]
+"""n -> n random bytes."""
+
+
+@dataclass
+class State:
+    """The gatekeeper's memory. ``letters`` are stanzas in bytes on their way to people."""
+
+    profile: Profile
+    words: Variant
+    rng: Rng
+    push: PushSigner
+    registry: Registry
+    directory: Directory
+    enlistments: Buckets
+    tokens: Tokens
+    mailboxes: dict[Jid, Mailbox] = field(default_factory=dict)
+    connections: dict[int, Jid] = field(default_factory=dict)
+    people: dict[Jid, Person] = field(default_factory=dict)
+    pinged: dict[Jid, set[Jid]] = field(default_factory=dict)
+    """Person -> who asked to reach them and waits for their word."""
+    held_back: dict[Jid, Stanza] = field(default_factory=dict)
+    faults: Faults = field(default_factory=Faults)
+    log: Log = field(default_factory=Log)
+    letters: deque[tuple[Jid, bytes]] = field(default_factory=deque)
+    outputs: list[Output] = field(default_factory=list)
+    minimum_version: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def names(self) -> PeopleNames:
+        """The profile's names of the questions about people."""
+        words = self.profile.stanzas
+        return PeopleNames(words.namespace, words.resolve, words.reach, words.delete)
+
+    @property
+    def server(self) -> Jid:
+        """The server's own identifier, which its notifications come from."""
+        return Jid("", self.profile.services[0].jid_server)
+
+    def mailbox(self, account: Jid) -> Mailbox:
+        """The account's, made when it is first needed."""
+        return self.mailboxes.setdefault(account, Mailbox())
+
+    def new_id(self) -> str:
+        """An id for a stanza of the server's."""
+        return self.rng(8).hex().upper()
+
+    def post(self, person: Jid, stanza: Stanza) -> None:
+        """Send a stanza to a person, as bytes."""
+        self.letters.append((person, encode(stanza)))
+
+    def partner_of(self, account: Account) -> Integrator:
+        """The partner whose user this is."""
+        return self.registry.integrators[account.integrator]
+
+
+@dataclass(frozen=True)
+class PushSigner:
+    """The network's own RSA key, which signs wake-ups. ``private_pem`` is PKCS #8."""
+
+    kid: str
+    private_pem: bytes = field(repr=False)
+
+
+def make_state(
+    profile: Profile, words: Variant, rng: Rng, push: PushSigner, seed: bytes, partner_url: str
+) -> State:
+    """An empty network that knows one partner: the bridge."""
+    allowed = words.allowances
+    registry = Registry(seed)
+    own = profile.own
+    registry.integrators[own.integrator] = Integrator(own.integrator, own.iss, partner_url.rstrip("/"))
+    return State(
+        profile=profile,
+        words=words,
+        rng=rng,
+        push=push,
+        registry=registry,
+        directory=Directory(
+            Buckets(allowed.key_fetches_burst, allowed.key_fetches_refill_s),
+            profile.limits.prekeys_uploaded,
+        ),
+        enlistments=Buckets(allowed.enlistments_burst, allowed.enlistments_refill_s),
+        tokens=Tokens(once=allowed.token_once),
+    )
