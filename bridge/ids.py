@@ -34,8 +34,10 @@ EntryId = NewType("EntryId", bytes)
 DERIVED_BYTES = 16
 INTEROP_SERVER = "interop"
 
+_SERVER = re.compile(r"[a-z.]{1,32}")
 _JID = re.compile(
-    r"(?:(?P<integrator>\d{1,5})-)?(?P<user>[^\s@:]{1,128})(?::(?P<device>\d{1,5}))?@(?P<server>[a-z.]{1,32})"
+    r"(?:(?P<integrator>[0-9]{1,5})-)?(?P<user>[^\s@:]{1,128})(?::(?P<device>[0-9]{1,5}))?"
+    rf"@(?P<server>{_SERVER.pattern})"
 )
 MAX_UINT16 = 0xFFFF
 
@@ -69,7 +71,7 @@ class Jid:
     @staticmethod
     def parse(text: str) -> Jid:
         """Read the printed form; ValueError when it is none."""
-        if "@" not in text:
+        if _SERVER.fullmatch(text):
             return Jid("", text)
         match = _JID.fullmatch(text)
         if match is None:

@@ -14,15 +14,25 @@ LABEL_SEPARATOR = "\u00b7"
 """Stands before an address that we add; taken out of every remote name, so it cannot be imitated."""
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_BRACKETS = str.maketrans({"(": "[", ")": "]"})
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Counted as letters, marks or signs, but nothing is drawn for them: a name of these alone is no name
+(Unicode, Default_Ignorable_Code_Point, and the braille blank)."""
+
+_OPENING = "(\uff08\ufe59\ufe35\u207d\u208d\u2768\u276a\u27ee\u2985\u2e28\ufd3e\uff5f"
+_CLOSING = ")\uff09\ufe5a\ufe36\u207e\u208e\u2769\u276b\u27ef\u2986\u2e29\ufd3f\uff60"
+_BRACKETS = str.maketrans({**dict.fromkeys(_OPENING, "["), **dict.fromkeys(_CLOSING, "]")})
+"""Round brackets in all their forms, since a reader sees no difference."""
+_SEPARATORS = str.maketrans(dict.fromkeys(LABEL_SEPARATOR + "\u2022\u2027\u2219\u22c5\u30fb\uff65", " "))
+"""The separator, and what looks like it."""
 
 
 def clean_name(name: str) -> str:
     """A remote name without characters that hide, reorder or imitate our label; may be empty."""
-    visible = "".join(
-        c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in _INVISIBLE
-    )
-    plain = visible.replace(LABEL_SEPARATOR, " ").translate(_BRACKETS)
+    visible = "".join(c for c in name if unicodedata.category(c) not in _INVISIBLE and c not in _BLANK)
+    plain = unicodedata.normalize("NFC", visible).translate(_SEPARATORS).translate(_BRACKETS)
     return " ".join(plain.split())[:MAX_NAME_CHARACTERS].strip()
 
 

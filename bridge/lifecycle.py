@@ -71,7 +71,8 @@ def after(state: AccountState, happening: Happening) -> AccountState:
 
 @dataclass(frozen=True)
 class Reminder:
-    """One warning that an enlistment will end: ``day`` since the last connection, and what is left."""
+    """One warning that an enlistment will end. ``day`` since the last connection is the one it was due on,
+    and tells it from others; ``days_left`` counts from now, since it may be given late."""
 
     day: int
     days_left: int
@@ -84,9 +85,9 @@ def due_reminders(last_connected_at: float, now: float, unenlisted_after_days: i
     """
     days = int((now - last_connected_at) // DAY_S)
     return [
-        Reminder(unenlisted_after_days - lead, lead)
+        Reminder(unenlisted_after_days - lead, unenlisted_after_days - days)
         for lead in REMINDER_LEAD_DAYS
-        if unenlisted_after_days - lead <= days < unenlisted_after_days
+        if 0 < unenlisted_after_days - lead <= days < unenlisted_after_days
     ]
 
 

@@ -48,7 +48,7 @@ from bridge.web.wakes import Wake, Wakes
 LOG = structlog.get_logger()
 
 EXIT_OPERATOR = 41
-"""Ours: personal custody with more than one person in the database."""
+"""Exit code: custody is personal, but several people have accounts."""
 
 
 def _same_store(database: Database) -> Store:

@@ -12,8 +12,11 @@ from bridge.ids import UserId
 LOG = structlog.get_logger()
 
 EXIT_UNREACHABLE = 13
+"""Exit code: the homeserver cannot reach the bridge."""
 EXIT_REFUSED = 16
+"""Exit code: the homeserver does not accept the bridge's token."""
 EXIT_WRONG_USER = 17
+"""Exit code: the homeserver serves another domain."""
 
 HOMESERVER_RETRY_S = 10.0
 """How often a homeserver that is not up yet is asked again."""

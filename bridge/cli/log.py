@@ -25,8 +25,9 @@ from bridge.errors import Misconfigured
 ALLOWED = frozenset(
     {
         "account", "act", "after_s", "attempt", "code", "conflicts", "contact", "count", "entry", "error",
-        "exit_code", "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer", "port", "reason",
-        "room", "seconds", "service", "state", "status", "step", "trace", "user", "version", "what", "why",
+        "exit_code", "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer",
+        "port", "reason", "room", "seconds", "service", "state", "status", "step", "trace", "user",
+        "version", "what", "why",
     }
 )  # fmt: skip
 """Keys whose values may be written, when these have the form below."""

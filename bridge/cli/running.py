@@ -51,7 +51,7 @@ def run_bridge(config: Config) -> int:
     """Run until stopped; the exit code."""
     os.umask(PRIVATE_UMASK)
     log.set_up(config)
-    from bridge import app  # after the log: what it brings along may log while it is read
+    import bridge.app as app  # after the log: what it brings along may log while it is read
 
     return asyncio.run(app.run(config))
 

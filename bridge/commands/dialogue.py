@@ -76,7 +76,7 @@ def begin_opt_out(contacts: int, label: str) -> Answer:
 
 
 def go_on(talk: Talk, text: str, user_id: UserId) -> Answer:
-    """The next step of a talk, by what the user answered."""
+    """The next step of a talk, by what the user answered. Where nothing was asked, nothing is agreed to."""
     answer = text.strip()
     if answer.lower() in ("cancel", "no", "stop"):
         return Answer([say("talk.cancelled")])
@@ -87,8 +87,10 @@ def go_on(talk: Talk, text: str, user_id: UserId) -> Answer:
             return _identifier_given(talk, answer, user_id)
         case "agree":
             return _agreed(talk, answer)
-        case _:
+        case "leave":
             return _left(talk, answer)
+        case _:
+            return Answer([say("bot.not_understood")])
 
 
 def _name_given(talk: Talk, answer: str, user_id: UserId) -> Answer:

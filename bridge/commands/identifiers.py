@@ -11,8 +11,10 @@ from bridge.profile import Service
 MAX_IDENTIFIER_CHARACTERS = 254
 """The longest e-mail address (RFC 5321 section 4.5.3.1.3); no other kind is longer."""
 
-_PHONE = re.compile(r"\+[1-9]\d{6,14}")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 """E.164: a plus sign and at most fifteen digits."""
+_TRUNK = "(0)"
+"""In ``+49 (0)151 ...`` the zero is for callers at home; it is no part of the number."""
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]+\.[^\s@]+")
 _HANDLE = re.compile(r"@?[a-z0-9][a-z0-9._-]{1,63}")
 
@@ -33,7 +35,7 @@ def normalise(service: Service, text: str) -> str | None:
         return None
     match service.identifier_kind:
         case "phone":
-            digits = re.sub(r"[\s()./-]", "", found)
+            digits = re.sub(r"[\s()./-]", "", found.replace(_TRUNK, ""))
             digits = "+" + digits[2:] if digits.startswith("00") else digits
             return digits if _PHONE.fullmatch(digits) else None
         case "email":

@@ -53,10 +53,15 @@ class Spoken:
 def parse(text: str, prefix: str) -> Spoken | None:
     """The command in a line, with or without the prefix; None when the line is something else."""
     line = text.strip()
-    if len(line) > MAX_COMMAND_CHARACTERS:
+    if len(line) > MAX_COMMAND_CHARACTERS or len(line.splitlines()) > 1:
         return None
-    if line.startswith(prefix):
-        line = line.removeprefix(prefix).strip()
-    word, _, rest = line.partition(" ")
+    word, rest = _first_word(line)
+    if word == prefix:
+        word, rest = _first_word(rest)
     command = _BY_NAME.get(word.lower().removeprefix("!").removeprefix("/"))
-    return None if command is None else Spoken(command, rest.strip())
+    return None if command is None else Spoken(command, rest)
+
+
+def _first_word(line: str) -> tuple[str, str]:
+    word, *rest = line.split(maxsplit=1) or [""]
+    return word, "".join(rest)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 import structlog
 
 from bridge.errors import GiveUp, Misconfigured, TryAgain
+from bridge.ids import EntryId
 from bridge.ports import Clock, Random
 from bridge.sentences import Sentence, say
 from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fenced, Stale
@@ -27,6 +30,11 @@ LONGEST_WAIT_S = 300.0
 MAX_MISTAKES = 5
 """An entry that meets a mistake of ours this often is put aside with a notice: its lane goes on."""
 
+MAX_RACES = 3
+"""So often in a row an entry that somebody else moved is taken again at once; then with a pause, so
+that a step which never looks at what is stored does not keep a processor busy."""
+
+Found = TypeVar("Found")
 Step = Callable[[Entry], Awaitable[None]]
 """Handles the head of a lane. It returns after the entry was settled or moved on."""
 
@@ -37,6 +45,16 @@ class Changes(Protocol):
     async def changed(self) -> None:
         """Return after the next such commit, also one that came between two calls."""
         ...
+
+
+@dataclass
+class _Troubles:
+    """What the head of a lane has met since it last moved."""
+
+    entry_id: EntryId | None = None
+    failures: int = 0
+    races: int = 0
+    mistakes: int = 0
 
 
 class Pump:
@@ -71,7 +89,7 @@ class Pump:
         seen = 0
         try:
             while True:
-                for lane, position in await self._journal.lanes_after(seen):
+                for lane, position in await self._found(partial(self._journal.lanes_after, seen)):
                     seen = max(seen, position)
                     self._start(lane)
                 await self._changes.changed()
@@ -91,45 +109,61 @@ class Pump:
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None and not self.failed.done():
-            self.failed.set_exception(error)
+        if error is not None:
+            if not self.failed.done():
+                self.failed.set_exception(error)
         elif lane in self._again:
             self._again.discard(lane)
             self._start(lane)
 
     async def _drain(self, lane: str) -> None:
-        failures = mistakes = 0
+        troubles = _Troubles()
         while True:
             self._again.discard(lane)
             head = await self._head(lane)
             if head is None:
                 return
-            try:
-                await self._steps[head.kind](head)
-                failures = mistakes = 0
-            except TryAgain as error:
-                failures += 1
-                LOG.info("entry waits", kind=head.kind, state=head.state, failures=failures)
-                await self._clock.sleep(self._wait(failures, error.after))
-            except GiveUp as error:
-                await self._put_aside(head, error.sentence)
-            except (Fenced, Misconfigured):
-                raise
-            except (Stale, AlreadySealed, AlreadySettled, AlreadyThere):
-                continue  # somebody else moved it: what is stored now decides
-            except Exception as error:
-                mistakes += 1
-                LOG.exception("entry met a mistake of ours", kind=head.kind, error=type(error).__name__)
-                if mistakes >= MAX_MISTAKES:
-                    await self._put_aside(head, say("failure.our_mistake"))
-                    mistakes = 0
-                else:
-                    await self._clock.sleep(self._wait(mistakes, None))
+            if head.entry_id != troubles.entry_id:
+                troubles = _Troubles(head.entry_id)
+            wait = await self._attempt(head, troubles)
+            if wait:
+                await self._clock.sleep(wait)
+
+    async def _attempt(self, head: Entry, troubles: _Troubles) -> float:
+        """Take a step with ``head``; how many seconds to wait before the lane's next step."""
+        try:
+            await self._step(head, troubles)
+        except TryAgain as error:
+            troubles.failures += 1
+            LOG.info("entry waits", kind=head.kind, state=head.state, failures=troubles.failures)
+            return self._wait(troubles.failures, error.after)
+        except (Fenced, Misconfigured):
+            raise
+        except (Stale, AlreadySealed, AlreadySettled, AlreadyThere):
+            # Somebody else moved it: what is stored now decides.
+            troubles.races += 1
+            return self._wait(troubles.races - MAX_RACES, None) if troubles.races > MAX_RACES else 0.0
+        except Exception as error:
+            troubles.mistakes += 1
+            LOG.exception("entry met a mistake of ours", kind=head.kind, error=type(error).__name__)
+            return self._wait(troubles.mistakes, None) if troubles.mistakes != MAX_MISTAKES else 0.0
+        troubles.failures = troubles.races = troubles.mistakes = 0
+        return 0.0
+
+    async def _step(self, head: Entry, troubles: _Troubles) -> None:
+        """Handle ``head``, or put it aside; that can fail as well, and is then tried again."""
+        if troubles.mistakes >= MAX_MISTAKES:
+            await self._put_aside(head, say("failure.our_mistake"))
+            return
+        try:
+            await self._steps[head.kind](head)
+        except GiveUp as error:
+            await self._put_aside(head, error.sentence)
 
     async def _head(self, lane: str) -> Entry | None:
         """The head once its time has come."""
         while True:
-            head = await self._journal.head(lane)
+            head = await self._found(partial(self._journal.head, lane))
             if head is None:
                 return None
             early = head.not_before - self._clock.now()
@@ -137,12 +171,24 @@ class Pump:
                 return head
             await self._clock.sleep(early)
 
+    async def _found(self, read: Callable[[], Awaitable[Found]]) -> Found:
+        """What ``read`` finds in the store; a database that does not answer is waited for."""
+        failures = 0
+        while True:
+            try:
+                return await read()
+            except TryAgain:
+                failures += 1
+                LOG.warning("the database does not answer", failures=failures)
+                await self._clock.sleep(self._wait(failures, None))
+
     def _wait(self, failures: int, at_least: float | None) -> float:
         ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 16))
         part = int.from_bytes(self._random.bytes(4), "big") / 2**32
         return (at_least or 0.0) + ceiling * part
 
     async def _stop(self) -> None:
+        self._again.clear()  # a lane that has just ended is not started again
         tasks = list(self._lanes.values())
         for task in tasks:
             task.cancel()

@@ -43,7 +43,7 @@ class Reminders:
         due = due_reminders(last, now, days)
         if due:
             newest = due[-1]
-            sentence = say("reminder.unenlist", day=newest.day, days_left=newest.days_left)
+            sentence = say("reminder.unenlist", day=days - newest.days_left, days_left=newest.days_left)
             key = f"reminder/{account.account_id.hex()}/{last}/{newest.day}"
             await self._parts.journal.owe(owed.Notice(account.room_id, sentence).owed(key))
 

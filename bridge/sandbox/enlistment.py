@@ -165,7 +165,7 @@ def _record(state: State, form: Form, owner: Owner, now: float) -> Account:
         account = Account(jid, owner.integrator, owner.identifier, owner.name, form.auth_key, now)
         state.registry.accounts[jid] = account
     elif account.auth_key != form.auth_key:
-        delivering.end(state, account, Ending.REPLACED)
+        delivering.end(state, account, Ending.REPLACED, now)
     account.auth_key, account.name = form.auth_key, owner.name
     account.enlisted, account.last_seen = True, now
     held = state.directory.held.get(account.jid)

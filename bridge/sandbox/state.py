@@ -13,7 +13,7 @@ from bridge.sandbox.buckets import Buckets
 from bridge.sandbox.directory import Directory
 from bridge.sandbox.faults import Faults
 from bridge.sandbox.log import Log
-from bridge.sandbox.mailbox import Mailbox
+from bridge.sandbox.mailbox import Entry, Mailbox
 from bridge.sandbox.outputs import Output
 from bridge.sandbox.registry import Account, Integrator, Registry
 from bridge.sandbox.tokens import Tokens
@@ -45,7 +45,7 @@ class State:
     people: dict[Jid, Person] = field(default_factory=dict)
     pinged: dict[Jid, set[Jid]] = field(default_factory=dict)
     """Person -> who asked to reach them and waits for their word."""
-    held_back: dict[Jid, Stanza] = field(default_factory=dict)
+    held_back: dict[Jid, Entry] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     log: Log = field(default_factory=Log)
     letters: deque[tuple[Jid, bytes]] = field(default_factory=deque)

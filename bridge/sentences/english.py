@@ -79,23 +79,44 @@ ENGLISH: dict[str, str] = {
         "An invitation you can pass on: “You can write to me through third-party chats in your messenger."
         " Turn third-party chats on in its settings, and look for {identifier}.”"
     ),
-    "enlist.refused": "The network did not take you: {reason} Say `opt-in` to try again.",
-    "enlist.bad_integrator": "it does not know this bridge. Your admin has to check the agreement.",
-    "enlist.bad_token": "it does not accept this bridge's signature. Your admin has to check the signing key.",
-    "enlist.identifier_taken": "it does not accept this identifier.",
-    "enlist.bad_request": "it does not understand this bridge's request. Your admin should update the bridge.",
-    "enlist.old_version": "it does not speak this version any more. Your admin has to update the bridge.",
-    "enlist.not_eligible": "it says that you are not eligible where you are.",
-    "enlist.blocked": "it has blocked you.",
-    "enlist.try_later": "it is busy.",
-    "enlist.unknown_reason": "it gave a reason that this bridge does not know. Your admin should look.",
-    "login.again": "The network did not accept the last login; I try again with new proof.",
-    "login.forgotten": (
-        "The network no longer knows you, as happens after 30 days without a connection. Nobody can reach"
-        " you now. Say `opt-in` to be reachable again under the same address."
+    "enlist.refused": "You are not enlisted. {reason} Say `opt-in` to try again.",
+    "enlist.unknown_reason": (
+        "The network refused for a reason that this bridge does not know. Your admin should look."
     ),
-    "login.suspended": "The network has suspended you. Nothing is sent until it takes you back.",
-    "login.outdated": "The network does not speak this version of the bridge any more; your admin has to update it.",
+    # What the network says of an account
+    "network.bad_integrator": "The network does not know this bridge. Your admin has to check the agreement.",
+    "network.bad_token": (
+        "The network does not accept this bridge's signature. Your admin has to check the signing key."
+    ),
+    "network.token_expired": "The network found this bridge's proof too old. Your admin should check the clock.",
+    "network.identifier_mismatch": "The network does not accept this identifier.",
+    "network.misunderstood": (
+        "The network does not understand this bridge's request. Your admin should update the bridge."
+    ),
+    "network.bad_key": "The network does not accept this account's keys. Your admin should look.",
+    "network.outdated": (
+        "The network does not speak this version of the bridge any more. Your admin has to update it."
+    ),
+    "network.not_eligible": "The network says that you are not eligible where you are.",
+    "network.blocked": "The network has blocked you.",
+    "network.too_many": "The network asks to try later.",
+    "network.unavailable": "The network is not available now.",
+    "network.unknown_account": (
+        "The network no longer knows you, and nobody can reach you now. Say `opt-in` to be reachable again"
+        " under the same address."
+    ),
+    "network.banned_for_now": "The network has suspended you for a while. Nothing is sent until it is over.",
+    "network.locked": "The network has locked your account. Nothing is sent until it is unlocked.",
+    "network.refused": "The network refused this (code {code}).",
+    "network.person_unreachable": "This person cannot be reached (code {code}).",
+    "login.forgotten": (
+        "You were not connected for so long that the network has forgotten you, and nobody can reach you"
+        " now. Say `opt-in` to be reachable again under the same address."
+    ),
+    "login.unknown_reason": (
+        "The network refused the login for a reason that this bridge does not know. Nothing is sent until"
+        " your admin has looked."
+    ),
     "reminder.unenlist": (
         "You have not been connected for {day} days. In {days_left} days the network will forget you and"
         " nobody will reach you. Say `ping` to connect once."
@@ -137,14 +158,14 @@ ENGLISH: dict[str, str] = {
     ),
     "start_chat.ready": "Your chat with {name} is ready: it is among your rooms, or waits there as an invitation.",
     # Messages
-    "outbound.not_sent": "⚠️ Your message was not sent: {reason}",
+    "outbound.not_sent": "⚠️ Your message was not sent. {reason}",
     "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
-    "outbound.unknown_kind": "this kind of message ({kind}) is not part of third-party chats here.",
-    "outbound.too_long": "it has {length} characters and the limit is {limit}.",
-    "outbound.refused": "the network refused it (code {code}).",
-    "outbound.restricted": "the network does not let you write to new people at the moment.",
-    "outbound.malformed": "the network did not understand it. That is a mistake of this bridge.",
-    "outbound.not_reachable": "this person cannot be reached (any more).",
+    "outbound.unknown_kind": "This kind of message ({kind}) is not part of third-party chats here.",
+    "outbound.too_long": "It has {length} characters and the limit is {limit}.",
+    "outbound.refused": "The network refused it (code {code}).",
+    "outbound.not_reachable": "This person cannot be reached (any more).",
+    "outbound.restricted": "The network does not let you write to new people at the moment.",
+    "outbound.malformed": "The network did not understand it. That is a mistake of this bridge.",
     "inbound.unknown_kind": (
         "{name} sent something of a kind ({kind}) that is not available in third-party chats here."
         " Ask them to send it as text."
@@ -157,24 +178,36 @@ ENGLISH: dict[str, str] = {
         " if it matters, ask them by another way whether it was so."
     ),
     # Policy
-    "policy.not_permitted": "the admin of this bridge does not let you use it.",
+    "policy.not_permitted": "The admin of this bridge does not let you use it.",
     "policy.no_account_permitted": "The admin of this bridge has not given you permission to opt in.",
     "policy.other_homeserver": "This bridge serves only users of its own homeserver.",
     "policy.one_person": (
         "This bridge is set up for one person, who is there already. The admin can change that"
         " (network.custody)."
     ),
-    "policy.opt_in_first": "you have not opted in. Say `opt-in` to me first.",
-    "policy.still_enlisting": "you are still being enlisted; it will go on by itself.",
-    "policy.expired": "the network no longer knows you. Say `opt-in` to be reachable again.",
-    "policy.suspended": "the network has suspended you.",
-    "policy.not_your_chat": "only the person this chat belongs to can write here.",
-    "policy.unknown_service": "the network has no such service.",
-    "policy.not_reachable": "this person cannot be reached from here.",
-    "policy.has_left": "the account has left.",
+    "policy.opt_in_first": "You have not opted in. Say `opt-in` to me first.",
+    "policy.still_enlisting": "You are still being enlisted; it will go on by itself.",
+    "policy.expired": "The network no longer knows you. Say `opt-in` to be reachable again.",
+    "policy.suspended": "The network has suspended you.",
+    "policy.not_your_chat": "Only the person this chat belongs to can write here.",
+    "policy.unknown_service": "The network has no such service.",
+    "policy.not_reachable": "This person cannot be reached from here.",
+    "policy.has_left": "The account has left.",
     # Failures
-    "failure.our_mistake": "this bridge made a mistake. The admin finds it in the log.",
-    "matrix.rejected": "the homeserver refused it.",
+    "failure.our_mistake": "This bridge made a mistake. The admin finds it in the log.",
+    "matrix.rejected": "The homeserver refused it.",
+    # The registration, as `check` finds it
+    "registration.sender": "It must not be the bot ({bot}): write a random name, or make a new one with -g.",
+    "registration.switch": "{name} must be true, or events are missing. Make a new registration with -g.",
+    "registration.rate_limited": "It must be false, or the homeserver slows the bridge down.",
+    "registration.token_short": "{name} has less than {characters} characters. Make a new one with -g.",
+    "registration.tokens_equal": "It is the same as as_token. Make a new registration with -g.",
+    "registration.namespaces_missing": "There are none. Make a new registration with -g.",
+    "registration.uncovered": "{name} is not covered. Make a new registration with -g.",
+    "registration.regex_missing": "An entry has no regex. Make a new registration with -g.",
+    "registration.regex_broken": "A regex cannot be read. Make a new registration with -g.",
+    "registration.not_exclusive": "An entry is not exclusive: others could take our names.",
+    "registration.too_wide": "An entry also covers {name}, which is not ours. Make a new one with -g.",
     # Rooms and protection
     "room.ended": "⚠️ This chat has ended: what is written here reaches nobody.",
     "room.encrypted": (

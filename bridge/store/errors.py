@@ -9,8 +9,11 @@ from __future__ import annotations
 from bridge.errors import BridgeError, Misconfigured
 
 EXIT_CANNOT_OPEN = 14
+"""Exit code: the database cannot be opened, or is not safe to write to."""
 EXIT_WRONG_DATABASE = 15
+"""Exit code: the database is not ours, of another profile, or newer than this program."""
 EXIT_IN_USE = 40
+"""Exit code: another instance holds the lease on the database."""
 
 
 class StoreError(BridgeError):

@@ -80,25 +80,26 @@ class Journal:
         """The rows for a unit's ``add`` or ``owe``, and ``remember`` alike, in the order given.
 
         Commit them without awaiting anything in between: positions are given out here, and the
-        pump looks only for those above the last it has seen.
+        pump looks only for those above the last it has seen. What is given twice has one row.
         """
-        rows: list[Row] = []
+        rows: dict[EntryId, Row] = {}
         for each in new:
+            entry_id = self.entry_id(each.kind, each.key)
+            if entry_id in rows:
+                continue
             self._position += 1
-            rows.append(
-                {
-                    "entry_id": self.entry_id(each.kind, each.key),
-                    "lane": each.lane,
-                    "position": self._position,
-                    "kind": each.kind,
-                    "state": ACCEPTED,
-                    "account_id": each.account_id,
-                    "body": self._keeper.seal(each.body),
-                    "not_before": each.not_before,
-                    "accepted_at": self._clock.now(),
-                }
-            )
-        return tuple(rows)
+            rows[entry_id] = {
+                "entry_id": entry_id,
+                "lane": each.lane,
+                "position": self._position,
+                "kind": each.kind,
+                "state": ACCEPTED,
+                "account_id": each.account_id,
+                "body": self._keeper.seal(each.body),
+                "not_before": each.not_before,
+                "accepted_at": self._clock.now(),
+            }
+        return tuple(rows.values())
 
     def entry_id(self, kind: str, key: str | bytes) -> EntryId:
         """The id of the entry that stands for ``key``."""

@@ -93,7 +93,7 @@ class Merging:
             plan = self._plan(unit.kind)
             mine = _touched(unit, plan) if plan is not None else None
             fits = mine is not None and bool(members) and members[0].kind is unit.kind
-            if members and not (fits and mine is not None ):
+            if members and not (fits and mine is not None and not touched.meets(mine)):
                 yield Group(members, forms)
                 members, touched = [], _Touched()
             if plan is None or mine is None:

@@ -11,6 +11,7 @@ from bridge.errors import Misconfigured
 from bridge.web.routes import Listener
 
 PORT_EXIT_CODE = 23
+"""Exit code: a listener cannot be opened."""
 CLOSE_SECONDS = 3.0
 """How long running requests may take to end; the whole bridge stops within eight seconds."""
 MAX_WAITING_CONNECTIONS = 128

@@ -1,0 +1,179 @@
+"""Stanzas from members, accounts and people alike: what each makes the server do.
+
+A stanza that cannot be read is refused, counted, and ends nobody's connection; one that is of no
+family in use is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.errors import RemoteProtocolError
+from bridge.ids import Jid
+from bridge.sandbox import delivering, meeting, questions
+from bridge.sandbox.conditions import IqCode, Sending
+from bridge.sandbox.faults import Kind
+from bridge.sandbox.log import Taken
+from bridge.sandbox.mailbox import Key
+from bridge.sandbox.outputs import Cut
+from bridge.sandbox.state import State
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import ack, info, iq, parse
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.chatstate import ChatState
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.receipt import READ, RETRY, Receipt, RetryReceipt
+
+
+def take(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
+    """Do what a stanza from ``sender`` asks for."""
+    try:
+        word = parse(stanza, "to", state.names)
+    except RemoteProtocolError:
+        _malformed(state, sender, stanza)
+        return
+    match word:
+        case Message():
+            _message(state, sender, word, now)
+        case Receipt() | RetryReceipt():
+            _receipt(state, sender, word, now)
+        case Ack():
+            _acknowledged(state, sender, word, now)
+        case iq.Request():
+            questions.take(state, sender, word, now)
+        case ChatState():
+            _chat_state(state, sender, word)
+        case info.OfflineBatch():
+            account = state.registry.accounts.get(sender)
+            if account is not None:
+                delivering.drain(state, account, now, asked=True)
+        case _:
+            state.log.counters[f"ignored {stanza.tag}"] += 1
+
+
+def _message(state: State, sender: Jid, carried: Message, now: float) -> None:
+    account = state.registry.accounts.get(sender)
+    taken = None if account is None else state.log.taken(sender, account.connection, carried, now)
+    if account is not None and state.faults.take(Kind.SWALLOW_MESSAGE, sender):
+        _mark(taken, acked=False)
+        return
+    error = _refusal(state, sender, carried)
+    if error is not None:
+        code = state.words.acks[error].code
+        _mark(taken, error=code)
+        _acknowledge(state, sender, carried, now, code)
+        return
+    name = account.name if account is not None else state.people[sender].name
+    passed_on = replace(carried, peer=sender, t=int(now), notify=name, offline=False)
+    state.registry.acquaint(sender, carried.peer)
+    _confirm(state, sender, carried, taken, now)
+    delivering.message(state, carried.peer, passed_on, now)
+
+
+def _confirm(state: State, sender: Jid, carried: Message, taken: Taken | None, now: float) -> None:
+    """Acknowledge a message that was taken, as far as no fault forbids."""
+    if taken is None:
+        _acknowledge(state, sender, carried, now)
+        return
+    connection = state.registry.accounts[sender].connection
+    if connection is not None and state.faults.take(Kind.CLOSE_ON_MESSAGE, sender):
+        _mark(taken, acked=False)
+        state.outputs.append(Cut(connection))
+        return
+    if state.faults.take(Kind.MISSING_ACK, sender):
+        _mark(taken, acked=False)
+        return
+    _acknowledge(state, sender, carried, now)
+    if state.faults.take(Kind.DUPLICATE_ACK, sender):
+        _acknowledge(state, sender, carried, now)
+
+
+def _refusal(state: State, sender: Jid, carried: Message) -> Sending | None:
+    account = state.registry.accounts.get(sender)
+    fault = state.faults.take(Kind.ACK_ERROR, sender) if account is not None else None
+    if fault is not None:
+        return Sending(fault.text("condition", Sending.RESTRICTED.value))
+    if not meeting.may_meet(state, sender, carried.peer):
+        return Sending.NOT_REACHABLE
+    is_new = carried.peer not in state.registry.acquainted.get(sender, ())
+    if account is not None and account.restricted and is_new:
+        return Sending.RESTRICTED
+    return None
+
+
+def _acknowledge(state: State, sender: Jid, carried: Message, now: float, error: int | None = None) -> None:
+    word = Ack(ack.MESSAGE, carried.id, carried.peer, t=int(now), error=error)
+    delivering.answer(state, sender, word.to_stanza("from"))
+
+
+def _mark(taken: Taken | None, *, error: int | None = None, acked: bool = True) -> None:
+    if taken is not None:
+        taken.error, taken.acked = error, acked
+
+
+def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: float) -> None:
+    if isinstance(carried, RetryReceipt):
+        first, type_, ids = carried.id, RETRY, [carried.id]
+    else:
+        first, type_, ids = carried.ids[0], carried.type, list(carried.ids)
+    answer = Ack(ack.RECEIPT, first, carried.peer, type_)
+    delivering.answer(state, sender, answer.to_stanza("from"))
+    account = state.registry.accounts.get(sender)
+    if account is not None:
+        count = carried.count if isinstance(carried, RetryReceipt) else None
+        state.log.receipts.append(
+            {
+                "order": state.log.next(),
+                "at": now,
+                "account": str(sender),
+                "to": str(carried.peer),
+                "ids": ids,
+                "type": type_,
+                "count": count,
+            }
+        )
+    if not meeting.may_meet(state, sender, carried.peer):
+        return
+    if account is not None and type_ == READ and not account.read_receipts:
+        # Declared at login: this account tells nobody what it read.
+        return
+    passed_on = (
+        replace(carried, peer=sender, offline=False)
+        if isinstance(carried, RetryReceipt)
+        else replace(carried, peer=sender, t=int(now), offline=False)
+    )
+    delivering.receipt(state, carried.peer, passed_on, now)
+
+
+def _acknowledged(state: State, sender: Jid, word: Ack, now: float) -> None:
+    account = state.registry.accounts.get(sender)
+    if account is None:
+        return
+    entry = state.mailbox(sender).acknowledge(Key(word.cls, word.id, word.type, word.peer))
+    if entry is None:
+        state.log.counters["acks of nothing"] += 1
+        return
+    if entry.delivery is not None:
+        delivery = state.log.n_in[entry.delivery]
+        delivery.acked_order, delivery.acked_at = state.log.next(), now
+        delivery.acked_error = word.error
+    delivering.drain(state, account, now)
+
+
+def _chat_state(state: State, sender: Jid, word: ChatState) -> None:
+    """Never stored: somebody who is not there does not hear of it."""
+    if meeting.may_meet(state, sender, word.peer):
+        delivering.answer(state, word.peer, replace(word, peer=sender).to_stanza("from"))
+
+
+def _malformed(state: State, sender: Jid, stanza: Stanza) -> None:
+    state.log.counters[f"malformed {stanza.tag}"] += 1
+    identifier, to = stanza.attributes.get("id"), stanza.attributes.get("to")
+    if not isinstance(identifier, str) or not identifier:
+        return
+    if stanza.tag == "iq":
+        refusal = iq.Failure(identifier, iq.IqError(IqCode.BAD_REQUEST))
+        delivering.answer(state, sender, refusal.to_stanza())
+    elif stanza.tag == "message" and isinstance(to, Jid):
+        word = Ack(ack.MESSAGE, identifier, to, error=state.words.acks[Sending.MALFORMED].code)
+        delivering.answer(state, sender, word.to_stanza("from"))

@@ -1,0 +1,88 @@
+"""What a simulated person holds: messages received and sent, as data for tests to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bridge.ids import Jid
+
+
+@dataclass
+class Received:
+    """A message that came. ``state``: ``read`` (opened), ``awaiting`` (asked for again) or ``failed``.
+
+    ``text`` is None until it was opened, and for a ``kind`` that is not text. ``ciphertexts`` are all
+    that came under this id, in hexadecimal; ``repeats`` counts those that brought nothing new.
+    """
+
+    sender: Jid
+    id: str
+    t: int | None
+    name: str | None
+    state: str = "awaiting"
+    kind: str | None = None
+    text: str | None = None
+    reply_to: str | None = None
+    asked: int = 0
+    repeats: int = 0
+    read_receipt_sent: bool = False
+    ciphertexts: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the control API."""
+        return {**asdict(self), "sender": str(self.sender)}
+
+
+@dataclass
+class Sent:
+    """A message that was written. ``state``: ``waiting`` for keys, ``sent``, ``accepted`` or ``refused``."""
+
+    to: Jid
+    id: str
+    text: str
+    payload: bytes = field(repr=False)
+    state: str = "waiting"
+    t: int | None = None
+    error: int | None = None
+    delivered: int = 0
+    read: int = 0
+    answered_retries: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """For the control API."""
+        data = asdict(self)
+        del data["payload"]
+        return {**data, "to": str(self.to)}
+
+
+@dataclass
+class Chats:
+    """All of one person's, in the order they happened."""
+
+    received: list[Received] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    typing: dict[Jid, bool] = field(default_factory=dict)
+    typing_seen: int = 0
+    identity_changes: list[Jid] = field(default_factory=list)
+    dropped: int = 0
+    """Messages that a session had opened before under another id."""
+
+    def find_received(self, sender: Jid, id: str) -> Received | None:
+        """The message of that sender and id."""
+        return next((each for each in self.received if (each.sender, each.id) == (sender, id)), None)
+
+    def find_sent(self, to: Jid, id: str) -> Sent | None:
+        """The message with that id to that recipient, and nobody else."""
+        return next((each for each in self.sent if (each.to, each.id) == (to, id)), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the control API."""
+        return {
+            "received": [each.to_json() for each in self.received],
+            "sent": [each.to_json() for each in self.sent],
+            "typing": {str(jid): typing for jid, typing in self.typing.items()},
+            "typing_seen": self.typing_seen,
+            "identity_changes": [str(jid) for jid in self.identity_changes],
+            "dropped": self.dropped,
+        }

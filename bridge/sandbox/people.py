@@ -1,0 +1,218 @@
+"""Simulated people: each a client of the network with keys, sessions and a memory of its own.
+
+A person is sans-I/O as the server is: stanzas in bytes come in by ``receive``, stanzas in bytes to be
+sent lie in ``out``. Nothing of the server's state is read: what a person knows came over the wire.
+An external person has the same place in the network, but its client is a program at the control API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.errors import RemoteProtocolError
+from bridge.ids import Jid
+from bridge.profile import Limits
+from bridge.sandbox.chats import Chats, Received
+from bridge.sandbox.keyring import Keyring
+from bridge.sandbox.writing import Writing
+from bridge.wire.stanza import Stanza, decode, encode
+from bridge.wire.vocabulary import parse, prekeys
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.chatstate import ChatState
+from bridge.wire.vocabulary.iq import Failure, Result
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.notification import IdentityChanged, KeysLow
+from bridge.wire.vocabulary.people import PeopleNames
+from bridge.wire.vocabulary.receipt import READ, Receipt, RetryReceipt
+
+Rng = Callable[[int], bytes]
+
+
+@dataclass
+class Person:
+    """What the network knows of a person, and their switches; ``receive`` does nothing here but keep.
+
+    This is the external person as it stands: ``inbox`` is what its program has not fetched yet.
+    """
+
+    jid: Jid
+    service: str
+    identifier: str
+    name: str
+    names: PeopleNames
+    opted_in: bool = True
+    answers_pings: bool = False
+    online: bool = True
+    pings: int = 0
+    blocked: set[Jid] = field(default_factory=set)
+    inbox: list[Stanza] = field(default_factory=list)
+    out: list[bytes] = field(default_factory=list)
+    waiting: list[bytes] = field(default_factory=list)
+    """What came while the person was offline."""
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take a stanza from the server; one that cannot be kept waits."""
+        if self.online:
+            self._take(decode(data), now)
+        else:
+            self.waiting.append(data)
+
+    def come_online(self, now: float) -> None:
+        """Take what waited."""
+        self.online = True
+        waiting, self.waiting = self.waiting, []
+        for data in waiting:
+            self.receive(data, now)
+
+    def send(self, stanza: Stanza) -> None:
+        """Put a stanza on its way to the server."""
+        self.out.append(encode(stanza))
+
+    def rotate(self, *, forget_old: bool) -> None:
+        """Keys of an external person are its program's affair."""
+
+    def reinstall(self) -> None:
+        """Keys of an external person are its program's affair."""
+
+    def _take(self, stanza: Stanza, now: float) -> None:
+        self.inbox.append(stanza)
+
+
+@dataclass
+class SimulatedPerson(Person):
+    """A person whose client is here."""
+
+    rng: Rng = field(kw_only=True)
+    limits: Limits = field(kw_only=True)
+    answer: str | None = None
+    """The answer to every text, ``{text}`` stands for it; None: no answer."""
+    sends_receipts: bool = True
+    reads: bool = False
+    """Whether a read receipt follows at once; whoever answers has read."""
+    storm: int = 0
+    chats: Chats = field(default_factory=Chats)
+    keyring: Keyring = field(init=False)
+    writing: Writing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._install()
+
+    def write(self, to: Jid, text: str, now: float, *, reply_to: str | None = None) -> str:
+        """Write a text; the id of its message."""
+        return self.writing.write(to, text, now, reply_to=reply_to)
+
+    def read(self, sender: Jid, ids: list[str]) -> None:
+        """Send one read receipt for several messages of a sender."""
+        for id in ids:
+            held = self.chats.find_received(sender, id)
+            if held is not None:
+                held.read_receipt_sent = True
+        self.send(Receipt(tuple(ids), sender, READ).to_stanza("to"))
+
+    def type_(self, to: Jid, composing: bool) -> None:
+        """Start or stop typing."""
+        self.send(ChatState(to, composing).to_stanza("to"))
+
+    def ask_again(self, sender: Jid, id: str, count: int = 1, *, with_keys: bool = False) -> None:
+        """Ask for a message once more, as if it could not be read."""
+        held = self.chats.find_received(sender, id)
+        if held is not None:
+            held.state, held.asked = "awaiting", count
+        keys = self.keyring.bundle() if with_keys else None
+        t = None if held is None else held.t
+        registration_id = self.keyring.own.registration_id
+        self.send(RetryReceipt(id, sender, count, registration_id, keys, t).to_stanza("to"))
+
+    def reinstall(self) -> None:
+        """Lose all keys and sessions, and publish new ones; what was read stays read."""
+        self._install()
+
+    def rotate(self, *, forget_old: bool) -> None:
+        """Publish a new signed prekey."""
+        self.keyring.rotate(forget_old=forget_old)
+        self.send(prekeys.rotate(self.writing.new_id(), self.keyring.published()))
+
+    def forget_sessions(self) -> None:
+        """Lose all sessions but keep the keys."""
+        self.writing.records.clear()
+
+    def upload(self) -> None:
+        """Publish keys with as many one-time prekeys as are usual here."""
+        fresh = self.keyring.make(self.limits.prekeys_uploaded)
+        self.send(prekeys.upload(self.writing.new_id(), fresh))
+
+    def _install(self) -> None:
+        self.keyring = Keyring.new(self.rng)
+        self.writing = Writing(self.rng, self.keyring, self.chats, self.limits, self.send)
+        self.upload()
+
+    def _take(self, stanza: Stanza, now: float) -> None:
+        word = parse(stanza, "from", self.names)
+        match word:
+            case Message():
+                self._message(word, now)
+            case RetryReceipt():
+                self.writing.asked_again(word, now)
+            case Receipt():
+                self.writing.told(word)
+            case Ack():
+                self.writing.acknowledged(word)
+            case Result() | Failure():
+                self.writing.answered(word, now)
+            case KeysLow():
+                self.upload()
+            case IdentityChanged():
+                self.chats.identity_changes.append(word.peer)
+                self.writing.renew(word.peer)
+            case ChatState():
+                self.chats.typing[word.peer] = word.composing
+                self.chats.typing_seen += 1
+            case _:
+                self.inbox.append(stanza)
+
+    def _message(self, carried: Message, now: float) -> None:
+        held = self.chats.find_received(carried.peer, carried.id)
+        if held is None:
+            held = Received(carried.peer, carried.id, carried.t, carried.notify)
+            self.chats.received.append(held)
+        held.ciphertexts.append(carried.ciphertext.hex())
+        if held.state == "read":
+            held.repeats += 1
+            self._confirm(held)
+            return
+        try:
+            opened = self.writing.open(carried, held, now)
+        except RemoteProtocolError:
+            self._ask(carried, held)
+            return
+        if not opened:
+            held.repeats += 1
+            return
+        self._confirm(held)
+        self._storm(held)
+        self._react(held, now)
+
+    def _confirm(self, held: Received) -> None:
+        if self.sends_receipts:
+            self.send(Receipt((held.id,), held.sender).to_stanza("to"))
+
+    def _ask(self, carried: Message, held: Received) -> None:
+        """Ask up to the usual number of times, with keys from the second time on (dossier 4.8)."""
+        if held.asked >= self.limits.retry_asks:
+            held.state = "failed"
+            return
+        self.ask_again(carried.peer, carried.id, held.asked + 1, with_keys=held.asked > 0)
+
+    def _storm(self, held: Received) -> None:
+        times, self.storm = self.storm, 0
+        for count in range(1, times + 1):
+            registration_id = self.keyring.own.registration_id
+            self.send(RetryReceipt(held.id, held.sender, count, registration_id, None, held.t).to_stanza("to"))
+
+    def _react(self, held: Received, now: float) -> None:
+        if self.reads or self.answer is not None:
+            self.read(held.sender, [held.id])
+        if self.answer is not None and held.text is not None:
+            self.type_(held.sender, True)
+            self.write(held.sender, self.answer.replace("{text}", held.text), now)

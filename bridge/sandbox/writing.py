@@ -1,0 +1,162 @@
+"""The sealing half of a simulated person: sessions, what waits for keys, retries both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bridge.e2ee import session
+from bridge.e2ee.bundle import PreKeyBundle
+from bridge.e2ee.errors import Duplicate
+from bridge.e2ee.session import Record
+from bridge.ids import Jid
+from bridge.profile import Limits
+from bridge.sandbox.chats import Chats, Received, Sent
+from bridge.sandbox.keyring import Keyring
+from bridge.wire import payload
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import ack, prekeys
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.iq import Failure, Result
+from bridge.wire.vocabulary.keys import PublicBundle
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.receipt import READ, Receipt, RetryReceipt
+
+Rng = Callable[[int], bytes]
+STANZA_ID_PREFIX = "3EB0"
+STANZA_ID_BYTES = 9
+NEW_SESSION_S = 3600.0
+"""As native clients do: a retry receipt without keys leads to a new session at most hourly."""
+
+
+@dataclass
+class Writing:
+    """Sessions by peer; ``asked_for`` are questions for keys by the question's id."""
+
+    rng: Rng
+    keyring: Keyring
+    chats: Chats
+    limits: Limits
+    send: Callable[[Stanza], None]
+    records: dict[Jid, Record] = field(default_factory=dict)
+    asked_for: dict[str, Jid] = field(default_factory=dict)
+    waiting: dict[Jid, list[tuple[Sent, int]]] = field(default_factory=dict)
+    """Messages that wait for their recipient's keys, with the ``count`` they are sent with."""
+    renewed_at: dict[Jid, float] = field(default_factory=dict)
+
+    def new_id(self) -> str:
+        """An id for a question or a message."""
+        return STANZA_ID_PREFIX + self.rng(STANZA_ID_BYTES).hex().upper()
+
+    def write(self, to: Jid, text: str, now: float, *, reply_to: str | None = None) -> str:
+        """Seal and send a text, after keys were fetched where there is no session."""
+        author = str(to) if reply_to is not None else None
+        plain = payload.TextPayload(text, reply_to, author, "" if reply_to is not None else None)
+        written = Sent(to, self.new_id(), text, plain.to_bytes())
+        self.chats.sent.append(written)
+        self._seal_or_wait(written, 0, now)
+        return written.id
+
+    def open(self, carried: Message, held: Received, now: float) -> bool:
+        """Open a message into ``held``; False when its session had opened it before.
+
+        RemoteProtocolError when it cannot be read; then nothing has moved.
+        """
+        record = self.records.get(carried.peer)
+        own = self.keyring.own
+        try:
+            opened = session.open(
+                record, own, carried.kind, carried.ciphertext, self.keyring, self.rng, now
+            )
+        except Duplicate:
+            self.chats.dropped += 1
+            return False
+        content = payload.parse(payload.unpad(opened.plaintext))
+        self.records[carried.peer] = opened.record
+        if opened.spent_prekey is not None:
+            self.keyring.one_time_keys.pop(opened.spent_prekey, None)
+        if opened.identity_changed:
+            self.chats.identity_changes.append(carried.peer)
+        held.state, held.kind = "read", "text"
+        if isinstance(content, payload.TextPayload):
+            held.text, held.reply_to = content.text, content.reply_id
+            if len(content.text) > self.limits.text_characters:
+                held.kind = "too long"
+        else:
+            held.kind = content.kind
+        return True
+
+    def asked_again(self, asked: RetryReceipt, now: float) -> None:
+        """Answer a retry receipt with the same id and new bytes (dossier 4.8)."""
+        sent = self.chats.find_sent(asked.peer, asked.id)
+        if sent is None or sent.answered_retries >= self.limits.retry_answers:
+            return
+        sent.answered_retries += 1
+        if asked.keys is not None:
+            self._begin(asked.peer, asked.keys, now)
+        elif asked.count > 1 and self._may_renew(asked.peer, now):
+            self.renew(asked.peer)
+        self._seal_or_wait(sent, asked.count, now)
+
+    def told(self, word: Receipt) -> None:
+        """Somebody received or read messages of ours."""
+        for id in word.ids:
+            sent = self.chats.find_sent(word.peer, id)
+            if sent is not None and word.type == READ:
+                sent.read += 1
+            elif sent is not None and word.type is None:
+                sent.delivered += 1
+
+    def acknowledged(self, word: Ack) -> None:
+        """The server took or refused a message."""
+        sent = self.chats.find_sent(word.peer, word.id) if word.cls == ack.MESSAGE else None
+        if sent is not None:
+            sent.state = "accepted" if word.error is None else "refused"
+            sent.error, sent.t = word.error, word.t if sent.t is None else sent.t
+
+    def answered(self, word: Result | Failure, now: float) -> None:
+        """Keys came, or did not."""
+        peer = self.asked_for.pop(word.id, None)
+        if peer is None:
+            return
+        found = prekeys.parse_fetch(word).get(peer) if isinstance(word, Result) else None
+        waiting = self.waiting.pop(peer, [])
+        if not isinstance(found, PublicBundle):
+            for sent, _ in waiting:
+                sent.state, sent.error = "refused", None if found is None else found.code
+            return
+        self._begin(peer, found, now)
+        for sent, count in waiting:
+            self._seal_or_wait(sent, count, now)
+
+    def renew(self, peer: Jid) -> None:
+        """Put the session aside: the next message starts a new one from fresh keys."""
+        record = self.records.get(peer)
+        if record is not None:
+            self.records[peer] = session.archive(record)
+
+    def _seal_or_wait(self, sent: Sent, count: int, now: float) -> None:
+        record = self.records.get(sent.to)
+        if record is None or sent.to in self.waiting or not session.can_seal(record, now):
+            if sent.to not in self.waiting:
+                question = self.new_id()
+                self.asked_for[question] = sent.to
+                self.send(prekeys.fetch(question, [sent.to]))
+            self.waiting.setdefault(sent.to, []).append((sent, count))
+            return
+        plaintext = payload.pad(sent.payload, self.rng)
+        sealed = session.seal(record, self.keyring.own, plaintext, self.rng, now)
+        self.records[sent.to] = sealed.record
+        sent.state = "sent"
+        carried = Message(sent.id, sent.to, sealed.kind, sealed.ciphertext, count=count)
+        self.send(carried.to_stanza("to"))
+
+    def _begin(self, peer: Jid, keys: PublicBundle, now: float) -> None:
+        bundle = PreKeyBundle(**vars(keys))
+        record = self.records.get(peer)
+        self.records[peer] = session.start(record, self.keyring.own, bundle, self.rng, now)
+        self.renewed_at[peer] = now
+
+    def _may_renew(self, peer: Jid, now: float) -> bool:
+        """A new session at most hourly, so that nobody drains the directory by asking."""
+        return now - self.renewed_at.get(peer, 0.0) >= NEW_SESSION_S

@@ -1,0 +1,1 @@
+"""The bridge on a clock of the tests' own."""

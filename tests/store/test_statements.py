@@ -1,0 +1,107 @@
+"""The statements of the bridge, read as text: they name only what the schema has, and guard what they must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.ports import Kind, Statement
+from bridge.store import kinds
+from bridge.store.dialect import for_sqlite
+from bridge.store.migrations import load_schema
+from bridge.store.tables import accounts, contacts, entries, installation, messages
+
+COLUMNS = load_schema().columns
+TABLES = (accounts, contacts, entries, installation, messages)
+
+ADD_AND_REMEMBER = (entries.ADD, entries.REMEMBER)
+WRITES_FOR_AN_ACCOUNT = {
+    "arrive",
+    "seal",
+    "renew",
+    "meet",
+    "open",
+    "await",
+    "portal",
+    "keys",
+    "prekeys",
+    "uploaded",
+    "enlisted",
+    "left",
+}
+"""Kinds that move keys, sessions or messages: another owner's epoch stops them."""
+
+
+def declared() -> dict[str, Statement]:
+    """Every statement of the tables, by ``table.NAME``."""
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}": value
+        for module in TABLES
+        for name, value in vars(module).items()
+        if isinstance(value, Statement)
+    }
+
+
+def used() -> Iterator[Statement]:
+    for kind in kinds.ALL:
+        yield from kind.statements.values()
+
+
+@pytest.mark.parametrize("name", declared())
+def test_every_parameter_is_named_like_a_column(name: str) -> None:
+    unknown = [each for each in for_sqlite(declared()[name].sql).names if COLUMNS.type_of(each) is None]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("name", declared())
+def test_every_statement_is_used_by_a_kind(name: str) -> None:
+    assert declared()[name] in list(used())
+
+
+def test_every_statement_that_counts_names_its_error() -> None:
+    assert [s.sql for s in declared().values() if (s.expect is None) != (s.error is None)] == []
+
+
+def test_kinds_hold_no_statement_of_their_own() -> None:
+    assert [s.sql for s in used() if s not in declared().values()] == []
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_whoever_adds_an_entry_remembers_it_for_ever(kind: Kind) -> None:
+    statements = list(kind.statements.values())
+    assert (entries.ADD in statements) == (entries.REMEMBER in statements)
+    if entries.ADD in statements:
+        assert statements.index(entries.ADD) < statements.index(entries.REMEMBER), "it would hide its own"
+
+
+def test_the_pump_is_woken_by_every_kind_that_adds_entries_and_by_no_other() -> None:
+    adding = {kind.name for kind in kinds.ALL if "INSERT INTO entry " in str(list(kind.statements.values()))}
+    assert adding == kinds.WAKES
+    assert {"intake", "arrive", "settle", "owe"} <= kinds.WAKES
+    assert "postpone" not in kinds.WAKES
+
+
+def test_whatever_writes_for_an_account_is_fenced_first() -> None:
+    fenced = {kind.name for kind in kinds.ALL if accounts.FENCE in kind.statements.values()}
+    assert fenced == WRITES_FOR_AN_ACCOUNT
+    for kind in kinds.ALL:
+        if kind.name in fenced:
+            assert next(iter(kind.statements.values())) == accounts.FENCE
+
+
+def test_leaving_destroys_the_rows_of_an_account_in_every_table_but_the_proof_of_agreement() -> None:
+    of_accounts = {name for name, columns in COLUMNS.tables.items() if "account_id" in columns}
+    destroyed = {
+        table
+        for table in of_accounts
+        for statement in kinds.LEFT.statements.values()
+        if f"DELETE FROM {table} WHERE account_id = :account_id" in statement.sql
+    }
+    assert of_accounts - destroyed == {"account", "agreement"}
+    assert accounts.DESTROY_KEYS in kinds.LEFT.statements.values()
+
+
+def test_a_unit_has_rows_only_for_statements_of_its_kind() -> None:
+    with pytest.raises(ValueError, match=r"settle has no statement \['seal'\]"):
+        kinds.unit(kinds.SETTLE, settle=[], seal=[])
