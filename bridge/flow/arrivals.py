@@ -61,6 +61,9 @@ class Arrivals:
         """Store what arrived; the acknowledgement to send, if there is one. Raises ``TryAgain``."""
         if stanza.tag in WITHOUT_ACKNOWLEDGEMENT:
             return None
+        identifier = stanza.attributes.get("id")
+        if isinstance(identifier, str) and "\0" in identifier:
+            return self._not_understood(stanza, PARSING_ERROR)  # no database keeps such a text
         family = self._families.get(stanza.tag)
         if family is None:
             return self._not_understood(stanza, UNRECOGNISED_STANZA)

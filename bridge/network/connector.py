@@ -21,9 +21,12 @@ from bridge.wire.login import REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.people import Person
 
-OnStanza = Callable[[Stanza], Awaitable[None]]
-"""Takes one stanza that arrived. The next is not read before it returns, so it waits on nothing but the
-store; when it raises, the connection ends and what was not acknowledged comes again."""
+OnStanza = Callable[[Stanza], Awaitable[Stanza | None]]
+"""Takes one stanza that arrived, and gives what acknowledges it, which then leaves in order.
+
+The next is not read before it returns, so it waits on nothing but the store. ``RemoteProtocolError``
+means that the stanza has no meaning: it is passed over. When it raises anything else, the connection
+ends and what was not acknowledged comes again."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bridge.sandbox.faults import Kind
 from bridge.sandbox.log import Taken
 from bridge.sandbox.mailbox import Key
 from bridge.sandbox.outputs import Cut
+from bridge.sandbox.people import SimulatedPerson
 from bridge.sandbox.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, iq, parse
@@ -67,6 +68,10 @@ def _message(state: State, sender: Jid, carried: Message, now: float) -> None:
     passed_on = replace(carried, peer=sender, t=int(now), notify=name, offline=False)
     state.registry.acquaint(sender, carried.peer)
     _confirm(state, sender, carried, taken, now)
+    storm = state.faults.take(Kind.RETRY_STORM, sender) if account is not None else None
+    person = state.people.get(carried.peer)
+    if storm is not None and isinstance(person, SimulatedPerson):
+        person.storm = storm.whole("count", 12)
     delivering.message(state, carried.peer, passed_on, now)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,9 @@ SIZES: Mapping[str, int] = {
 }
 TOKEN_ARGUMENT = "token"  # noqa: S105 - the argument's name
 MAX_TOKEN_CHARACTERS = 4096
+VERSION_ARGUMENT = "version"
+"""Left out of the public table, although a version is checked: optional here."""
+_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
 
 _BY_FAULT = {
     TokenFault.BAD: Enlisting.BAD_TOKEN,
@@ -60,6 +64,8 @@ class Form:
     identity: bytes
     signed: PublicSignedPreKey
     token: str = field(repr=False)
+    version: tuple[int, int, int] | None
+    """None when the caller did not say."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,21 @@ def read(arguments: Arguments) -> Form | Enlisting:
     if found["e_keytype"] != KEY_TYPE_CURVE25519 or not all(_is_usable(key) for key in keys):
         return Enlisting.BAD_KEY
     signed = PublicSignedPreKey(signed_id, found["e_skey_val"], found["e_skey_sig"])
-    return Form(found["authkey"], registration_id, found["e_ident"], signed, token)
+    version = _read_version(arguments)
+    if isinstance(version, Enlisting):
+        return version
+    return Form(found["authkey"], registration_id, found["e_ident"], signed, token, version)
+
+
+def _read_version(arguments: Arguments) -> tuple[int, int, int] | None | Enlisting:
+    written = arguments.get(VERSION_ARGUMENT)
+    if not written:
+        return None
+    match = _VERSION.fullmatch(written[0]) if len(written) == 1 else None
+    if match is None:
+        return Enlisting.BAD_PARAM
+    primary, secondary, tertiary = map(int, match.groups())
+    return primary, secondary, tertiary
 
 
 def _admit(state: State, form: Form, owner: Owner, now: float) -> Account | Refused:
@@ -143,8 +163,9 @@ def _admit(state: State, form: Form, owner: Owner, now: float) -> Account | Refu
         return Refused(Enlisting.IDENTIFIER_MISMATCH)
     if not is_signed(form.identity, form.signed):
         return Refused(Enlisting.BAD_SIGNATURE)
-    if state.minimum_version > state.profile.chat.protocol_version:
-        # The public form has no version; the caller speaks the one its profile names.
+    # Who does not say speaks the version that its profile names.
+    spoken = form.version or state.profile.chat.protocol_version
+    if spoken < max(state.minimum_version, state.profile.chat.protocol_version):
         return Refused(Enlisting.OLD_VERSION)
     if owner.identifier in registry.blocked:
         return Refused(Enlisting.BLOCKED)

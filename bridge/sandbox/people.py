@@ -1,15 +1,17 @@
 """Simulated people: each a client of the network with keys, sessions and a memory of its own.
 
 A person is sans-I/O as the server is: stanzas in bytes come in by ``receive``, stanzas in bytes to be
-sent lie in ``out``. Nothing of the server's state is read: what a person knows came over the wire.
+sent go to ``out``. Nothing of the server's state is read: what a person knows came over the wire.
 An external person has the same place in the network, but its client is a program at the control API.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bridge.e2ee.errors import NoSession, UnknownPreKey
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.profile import Limits
@@ -41,13 +43,14 @@ class Person:
     identifier: str
     name: str
     names: PeopleNames
+    out: deque[tuple[Jid, bytes]] = field(repr=False)
+    """Stanzas on their way to the server, of everybody, in the order they were sent."""
     opted_in: bool = True
     answers_pings: bool = False
     online: bool = True
     pings: int = 0
     blocked: set[Jid] = field(default_factory=set)
     inbox: list[Stanza] = field(default_factory=list)
-    out: list[bytes] = field(default_factory=list)
     waiting: list[bytes] = field(default_factory=list)
     """What came while the person was offline."""
 
@@ -67,7 +70,7 @@ class Person:
 
     def send(self, stanza: Stanza) -> None:
         """Put a stanza on its way to the server."""
-        self.out.append(encode(stanza))
+        self.out.append((self.jid, encode(stanza)))
 
     def rotate(self, *, forget_old: bool) -> None:
         """Keys of an external person are its program's affair."""
@@ -183,8 +186,10 @@ class SimulatedPerson(Person):
             return
         try:
             opened = self.writing.open(carried, held, now)
-        except RemoteProtocolError:
-            self._ask(carried, held)
+        except RemoteProtocolError as error:
+            # Without a session nothing but keys can help (dossier 4.8: "or at once if needed").
+            needs_keys = held.asked > 0 or isinstance(error, NoSession | UnknownPreKey)
+            self._ask(carried, held, needs_keys)
             return
         if not opened:
             held.repeats += 1
@@ -197,12 +202,12 @@ class SimulatedPerson(Person):
         if self.sends_receipts:
             self.send(Receipt((held.id,), held.sender).to_stanza("to"))
 
-    def _ask(self, carried: Message, held: Received) -> None:
+    def _ask(self, carried: Message, held: Received, with_keys: bool) -> None:
         """Ask up to the usual number of times, with keys from the second time on (dossier 4.8)."""
         if held.asked >= self.limits.retry_asks:
             held.state = "failed"
             return
-        self.ask_again(carried.peer, carried.id, held.asked + 1, with_keys=held.asked > 0)
+        self.ask_again(carried.peer, carried.id, held.asked + 1, with_keys=with_keys)
 
     def _storm(self, held: Received) -> None:
         times, self.storm = self.storm, 0

@@ -30,7 +30,7 @@ Rng = Callable[[int], bytes]
 
 @dataclass
 class State:
-    """The gatekeeper's memory. ``letters`` are stanzas in bytes on their way to people."""
+    """The gatekeeper's memory. ``letters`` and ``from_people`` are stanzas in bytes on their way."""
 
     profile: Profile
     words: Variant
@@ -49,6 +49,7 @@ class State:
     faults: Faults = field(default_factory=Faults)
     log: Log = field(default_factory=Log)
     letters: deque[tuple[Jid, bytes]] = field(default_factory=deque)
+    from_people: deque[tuple[Jid, bytes]] = field(default_factory=deque)
     outputs: list[Output] = field(default_factory=list)
     minimum_version: tuple[int, int, int] = (0, 0, 0)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bridge.errors import TryAgain
+from bridge.errors import RemoteProtocolError, TryAgain
 from bridge.network.backoff import End, Why
 from bridge.network.errors import NetworkBusy, QuestionRefused
-from bridge.network.interop.channel import MAX_REPLIES
+from bridge.network.interop.channel import MAX_REPLIES_WAITING
 from bridge.ports import Step, Stream
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq
@@ -158,15 +158,89 @@ async def test_the_servers_ping_is_answered_and_its_other_questions_are_declined
         assert both.inbox.stanzas.empty()
 
 
-async def test_a_server_that_asks_and_does_not_read_the_answers_is_left() -> None:
-    def wrap(inner: Stream) -> Stream:
-        return _Stuck(inner, Step.KEEP_ALIVE)
+async def test_what_the_handler_gives_is_sent_in_order_as_the_acknowledgement() -> None:
+    async def handler(stanza: Stanza) -> Stanza | None:
+        if stanza.tag != "message":
+            return None
+        return Stanza("ack", {"class": "message", "id": stanza.attributes["id"]})
 
-    async with connected(dialer=Through(wrap)) as both:
-        await both.peer.send(*(iq.ping(str(number)) for number in range(MAX_REPLIES)), _message("read"))
-        assert (await both.inbox.next()).attributes["id"] == "read"
-        await both.peer.send(iq.ping("one too many"))
-        assert await both.link.ended() == End(Why.BROKEN)
+    async with connected(handler) as both:
+        await both.peer.send(_message("1"), Stanza("ib"), iq.ping("p"), _message("2"))
+        got = [await both.peer.receive() for _ in range(3)]
+        assert [(stanza.tag, stanza.attributes["id"]) for stanza in got] == [
+            ("ack", "1"),
+            ("iq", "p"),
+            ("ack", "2"),
+        ]
+
+
+async def test_a_stanza_without_a_meaning_is_passed_over() -> None:
+    async def handler(stanza: Stanza) -> Stanza | None:
+        if "id" not in stanza.attributes:
+            raise RemoteProtocolError("no id")
+        return Stanza("ack", {"id": stanza.attributes["id"]})
+
+    async with connected(handler) as both:
+        await both.peer.send(Stanza("message"), _message("1"))
+        assert (await both.peer.receive()).attributes["id"] == "1"
+        assert both.link.end is None
+
+
+@pytest.mark.fault("F47")
+async def test_a_server_that_does_not_read_is_not_read_either_and_left_as_silent() -> None:
+    taken, full = 0, asyncio.Event()
+
+    async def handler(stanza: Stanza) -> Stanza | None:
+        nonlocal taken
+        taken += 1
+        if taken == MAX_REPLIES_WAITING + 2:  # one is on its way, and one waits for a place
+            full.set()
+        return stanza
+
+    def wrap(inner: Stream) -> Stream:
+        return _Stuck(inner, Step.ACKNOWLEDGE)
+
+    async with connected(handler, dialer=Through(wrap)) as both:
+        await both.peer.send(*(_message(str(number)) for number in range(MAX_REPLIES_WAITING + 10)))
+        await full.wait()
+        await both.clock.waited_for(25.0)
+        await both.clock.advance(25)
+        await both.clock.advance(10)
+        assert await both.link.ended() == End(Why.SILENT)
+        assert taken == MAX_REPLIES_WAITING + 2
+
+
+async def test_a_store_that_is_slow_is_not_taken_for_a_silent_server() -> None:
+    storing, free = asyncio.Event(), asyncio.Event()
+
+    async def handler(stanza: Stanza) -> None:
+        storing.set()
+        await free.wait()
+
+    async with connected(handler) as both:
+        await both.clock.waited_for(25.0)
+        await both.peer.send(_message("1"))
+        await storing.wait()
+        await both.clock.advance(25)
+        ping = _request(await both.peer.receive())
+        await both.peer.send(iq.Result(ping.id).to_stanza())
+        await both.clock.advance(10)
+        assert both.link.end is None
+        free.set()
+        await both.clock.waited_for(25.0)
+        assert both.link.end is None
+
+
+async def test_a_server_that_talks_is_not_silent() -> None:
+    async with connected() as both:
+        await both.clock.waited_for(25.0)
+        await both.clock.advance(25)
+        await both.peer.receive()
+        await both.peer.send(_message("1"))
+        await both.inbox.next()
+        await both.clock.advance(10)
+        await both.clock.waited_for(25.0)
+        assert both.link.end is None
 
 
 async def test_a_quiet_connection_is_kept_alive() -> None:

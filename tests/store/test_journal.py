@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.ids import AccountId
+from bridge.ports import Row
 from bridge.store import kinds
 from bridge.store.database import Database
 from bridge.store.errors import AlreadySealed, AlreadySettled
@@ -165,10 +166,20 @@ async def test_an_entry_moves_from_a_state_once(journal: Journal) -> None:
     await journal.accept(new("a"))
     head = await journal.head("lane")
     assert head is not None
-    row = {"entry_id": head.entry_id, "old_state": ACCEPTED, "state": SEALED, "body": b"ciphertext"}
-    await journal.store.commit(kinds.unit(kinds.SEAL, advance=[row]))
+
+    async def seal(ciphertext: bytes) -> None:
+        assert head is not None
+        row: Row = {
+            "entry_id": head.entry_id,
+            "old_state": ACCEPTED,
+            "state": SEALED,
+            "body": ciphertext,
+        }
+        await journal.store.commit(kinds.unit(kinds.SEAL, advance=[row]))
+
+    await seal(b"ciphertext")
     with pytest.raises(AlreadySealed):
-        await journal.store.commit(kinds.unit(kinds.SEAL, advance=[row | {"body": b"another"}]))
+        await seal(b"another")
     moved = await journal.head("lane")
     assert moved is not None
     assert (moved.state, moved.body) == (SEALED, b"ciphertext")

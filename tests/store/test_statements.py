@@ -1,4 +1,4 @@
-"""The statements of the bridge, read as text: they name only what the schema has, and guard what they must."""
+"""The bridge's statements, read as text: they name only what the schema has, and guard what they must."""
 
 from __future__ import annotations
 

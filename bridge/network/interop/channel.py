@@ -2,6 +2,8 @@
 
 Laws. The reader waits on nothing but the injected handler (which waits on nothing but the store): no
 answer to anything we ask is awaited by it, else a contact who writes while we fetch keys stops us both.
+What the handler returns is sent by a task of its own, in order; only when very many of those wait does
+the reader stop, so that a server that does not read is not read either (reliability F47).
 The connection ends once, for one reason; every waiting question then fails with ``TryAgain``.
 """
 
@@ -27,9 +29,8 @@ ID_BYTES = 6
 PASSING_IQ_ERRORS = frozenset({429, 500, 503, 530})
 """Rate, server and overload errors (interop.md 4.5): the same question may be answered later."""
 NOT_IMPLEMENTED = 501
-MAX_REPLIES = 16
-"""Answers to the server's own questions that may wait to leave: it sends one in half a minute. More of
-them mean that it asks without reading what we answer."""
+MAX_REPLIES_WAITING = 1000
+"""Acknowledgements and answers that may wait to leave, some 100 kB: a burst from the mailbox passes."""
 
 Question = Callable[[str], Stanza]
 """Makes the stanza of a question from its id."""
@@ -58,7 +59,9 @@ class Channel:
         self._asked: dict[str, asyncio.Future[iq.Result]] = {}
         self._id_prefix = random.bytes(ID_BYTES).hex()
         self._ids = 0
-        self._replies = 0
+        self._replies: asyncio.Queue[tuple[Stanza, Step]] = asyncio.Queue(MAX_REPLIES_WAITING)
+        self._heard = 0
+        self._storing = False
         self._turn = asyncio.Lock()
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,6 +79,7 @@ class Channel:
     def begin(self, waiting: Sequence[Event]) -> None:
         """Read, and keep alive, from now on; ``waiting`` came together with the login's answer."""
         self._spawn(self._read(waiting))
+        self._spawn(self._reply())
         self._spawn(self._keep_alive())
 
     async def send(self, stanza: Stanza, *, step: Step) -> None:
@@ -170,23 +174,33 @@ class Channel:
         return True
 
     async def _take(self, stanza: Stanza) -> None:
+        self._heard += 1
         if stanza.tag == "iq":
-            self._on_iq(stanza)
+            await self._on_iq(stanza)
         elif stanza.tag in ("stream:error", "failure"):
             self._on_last_word(stanza)
         else:
             await self._hand_over(stanza)
 
     async def _hand_over(self, stanza: Stanza) -> None:
-        """To the handler. Whatever it raises: the stanza was not stored, so it has to come again."""
+        """To the handler. When it fails, the stanza was not stored, so it has to come again."""
+        self._storing = True
         try:
-            await self._on_stanza(stanza)
+            answer = await self._on_stanza(stanza)
+        except RemoteProtocolError as error:
+            _log.warning("stanza not understood", tag=stanza.tag, error=str(error))
+            return
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
             level = _log.warning if isinstance(error, BridgeError) else _log.exception
             level("stanza not stored", tag=stanza.tag, error=type(error).__name__)
             self._finish(Why.NOT_STORED)
+            return
+        finally:
+            self._storing = False
+        if answer is not None:
+            await self._replies.put((answer, Step.ACKNOWLEDGE))
 
-    def _on_iq(self, stanza: Stanza) -> None:
+    async def _on_iq(self, stanza: Stanza) -> None:
         """An answer, or a question of the server. One that cannot be read concerns nothing else."""
         try:
             found = iq.parse(stanza)
@@ -195,7 +209,7 @@ class Channel:
             self._on_bad_answer(stanza, error)
             return
         if isinstance(found, iq.Request):
-            self._on_request(found)
+            await self._replies.put((_reply_to(found), Step.KEEP_ALIVE))
             return
         answer = self._asked.get(found.id)
         if answer is None or answer.done():
@@ -210,24 +224,16 @@ class Channel:
         if answer is not None and not answer.done():
             answer.set_exception(TryAgain(f"an answer cannot be read: {error}"))
 
-    def _on_request(self, request: iq.Request) -> None:
-        if self._replies >= MAX_REPLIES:
-            self._finish(Why.BROKEN)
-            return
-        self._replies += 1
-        self._spawn(self._reply(request))
-
-    async def _reply(self, request: iq.Request) -> None:
-        """Answer the server's ping; decline anything else. By a task: the reader goes on reading."""
-        word: iq.Result | iq.Failure = iq.Result(request.id)
-        if not iq.is_ping(request):
-            word = iq.Failure(request.id, iq.IqError(NOT_IMPLEMENTED))
-        try:
-            await self.send(word.to_stanza(), step=Step.KEEP_ALIVE)
-        except (TryAgain, LocalProtocolError) as error:
-            _log.info("ping not answered", error=str(error))
-        finally:
-            self._replies -= 1
+    async def _reply(self) -> None:
+        """Send what is owed for what was read; its own task, so that the reader goes on reading."""
+        while True:
+            stanza, step = await self._replies.get()
+            try:
+                await self.send(stanza, step=step)
+            except LocalProtocolError as error:
+                _log.error("reply not sent", tag=stanza.tag, error=str(error))
+            except TryAgain:
+                return  # the connection has ended; what was not acknowledged comes again
 
     def _on_last_word(self, stanza: Stanza) -> None:
         try:
@@ -244,17 +250,30 @@ class Channel:
             self._finish(Why.DISMISSED, word.reason)
 
     async def _keep_alive(self) -> None:
-        """Ping now and then; a ping without an answer in its deadline ends the connection."""
+        """Ping now and then; a ping without an answer in its deadline ends the connection.
+
+        Unless something else was heard meanwhile, or we are slow ourselves: then the answer stands in a
+        queue behind what was sent before it.
+        """
         while True:
             await self._clock.sleep(self._timers.keep_alive_s)
+            heard = self._heard
             try:
                 async with self._clock.limit(self._timers.keep_alive_deadline_s):
                     await self.ask(iq.ping, step=Step.KEEP_ALIVE)
             except (NetworkBusy, QuestionRefused):
                 continue  # a refusal is a sign of life
             except (TimeoutError, TryAgain):
-                self._finish(Why.SILENT)
-                return
+                if self._heard == heard and not self._storing:
+                    self._finish(Why.SILENT)
+                    return
+
+
+def _reply_to(request: iq.Request) -> Stanza:
+    """A ping is answered; nothing else is asked of a client."""
+    if iq.is_ping(request):
+        return iq.Result(request.id).to_stanza()
+    return iq.Failure(request.id, iq.IqError(NOT_IMPLEMENTED)).to_stanza()
 
 
 def _refusal(error: iq.IqError) -> BridgeError:

@@ -1,0 +1,141 @@
+"""The gatekeeper: one door to all rules. Inputs come in with the time, outputs are taken out.
+
+Each call leaves nothing undone: what people answer to what reached them, and what the server answers
+to that, is done before it returns. Nothing here waits; edges and simulations call it alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bridge.errors import RemoteProtocolError
+from bridge.ids import Jid
+from bridge.sandbox import chat, delivering, enlistment, login
+from bridge.sandbox.enlistment import Arguments
+from bridge.sandbox.faults import Kind
+from bridge.sandbox.outputs import FetchKeys, Output
+from bridge.sandbox.partner_keys import PartnerKeys
+from bridge.sandbox.people import Person, SimulatedPerson
+from bridge.sandbox.registry import normal
+from bridge.sandbox.state import State
+from bridge.wire.stanza import Stanza, decode
+
+NO_KEYS = b'{"keys": []}'
+
+
+class UnknownPerson(Exception):
+    """There is no such person, or no such service."""
+
+
+class Gatekeeper:
+    """The rules over one ``State``."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def enlist(self, arguments: Arguments, now: float, *, may_fetch: bool) -> dict[str, Any] | FetchKeys:
+        """The reply to an enlistment, or what has to be fetched first."""
+        return enlistment.enlist(self.state, arguments, now, may_fetch=may_fetch)
+
+    def keys_fetched(self, integrator: int, document: bytes | None, now: float) -> None:
+        """A partner's key set came, or (None) did not."""
+        faults = self.state.faults
+        if faults.take(Kind.JWKS_OUTAGE):
+            document = None
+        elif document is not None and faults.take(Kind.UNKNOWN_KID):
+            document = NO_KEYS
+        self.state.tokens.keys.setdefault(integrator, PartnerKeys()).fetched(document, now)
+
+    def log_in(
+        self, connection: int, auth_key: bytes, payload: bytes, now: float, *, may_fetch: bool
+    ) -> FetchKeys | None:
+        """A handshake is complete: let the connection in or refuse it."""
+        found = login.log_in(self.state, connection, auth_key, payload, now, may_fetch=may_fetch)
+        self.settle(now)
+        return found
+
+    def take(self, connection: int, stanza: Stanza, now: float) -> None:
+        """A stanza came on a connection; one that is not logged in is not listened to."""
+        sender = self.state.connections.get(connection)
+        if sender is not None:
+            chat.take(self.state, sender, stanza, now)
+        self.settle(now)
+
+    def closed(self, connection: int, now: float) -> None:
+        """A connection ended, by whomever."""
+        member = self.state.connections.get(connection)
+        account = None if member is None else self.state.registry.accounts.get(member)
+        if account is not None and account.connection == connection:
+            delivering.unbind(self.state, account, now)
+
+    def tick(self, now: float) -> None:
+        """Time passed: what is too old goes."""
+        for account in list(self.state.registry.accounts.values()):
+            delivering.expire(self.state, account, now)
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """Carry stanzas between people and server until nothing is under way."""
+        state = self.state
+        while state.from_people or state.letters:
+            if state.from_people:
+                sender, data = state.from_people.popleft()
+                chat.take(state, sender, decode(data), now)
+                continue
+            receiver, data = state.letters.popleft()
+            person = state.people.get(receiver)
+            try:
+                if person is not None:
+                    person.receive(data, now)
+            except RemoteProtocolError:
+                state.log.counters["stanzas no person could read"] += 1
+
+    def take_outputs(self) -> list[Output]:
+        """What the edges have to do now, in order."""
+        outputs, self.state.outputs = self.state.outputs, []
+        return outputs
+
+    def add_person(
+        self,
+        service: str,
+        identifier: str,
+        name: str,
+        now: float,
+        *,
+        external: bool = False,
+        answer: str | None = None,
+        opted_in: bool = True,
+    ) -> Person:
+        """Somebody new; UnknownPerson when there is no such service."""
+        state = self.state
+        found = state.profile.service(service)
+        if found is None:
+            raise UnknownPerson(service)
+        written = normal(found, identifier)
+        jid = state.registry.person_jid(found, written)
+        person: Person
+        if external:
+            person = Person(jid, found.id, written, name, state.names, state.from_people, opted_in)
+        else:
+            person = SimulatedPerson(
+                jid,
+                found.id,
+                written,
+                name,
+                state.names,
+                state.from_people,
+                opted_in,
+                rng=state.rng,
+                limits=state.profile.limits,
+                answer=answer,
+            )
+        state.people[jid] = person
+        self.settle(now)
+        return person
+
+    def person(self, jid: str) -> Person:
+        """A person by internal identifier; UnknownPerson when there is none."""
+        try:
+            return self.state.people[Jid.parse(jid)]
+        except (KeyError, ValueError):
+            raise UnknownPerson(jid) from None

@@ -1,0 +1,101 @@
+"""Keeps a bridge alive over its kills, and waits for what a script wants to see."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from demo.bridge import BridgeProcess
+from tests.faults.ports import Fault, environment
+
+LOOK_EVERY_SECONDS = 0.05
+"""Between two looks at the logs while something is waited for."""
+PATIENCE_SECONDS = 60.0
+"""How long one thing is waited for: a restart takes two seconds, a retry of the pump some more."""
+LIFE_SECONDS = 600.0
+
+_Seen = TypeVar("_Seen")
+
+
+class BridgeFailed(Exception):
+    """The bridge ended by itself, or what was waited for did not come."""
+
+
+class Driver:
+    """Starts the bridge anew whenever a fault killed it; ``killed`` is called then."""
+
+    def __init__(
+        self, bridge: BridgeProcess, report: Path, killed: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._bridge = bridge
+        self._report = report
+        self._killed = killed
+        self._keeper: asyncio.Task[None] | None = None
+        self._ending = False
+        self.deaths = 0
+
+    def start(self, faults: Sequence[Fault] = ()) -> None:
+        """Keep it running from now on, with these faults armed."""
+        self._ending = False
+        values = environment(self._report, faults)
+        self._keeper = asyncio.create_task(self._keep_running(values))
+
+    async def stop(self) -> int:
+        """End it in order (SIGTERM); its exit code."""
+        return await self._end(self._bridge.stop)
+
+    async def kill(self) -> None:
+        """SIGKILL from outside, and no new start."""
+        await self._end(lambda: self._bridge.kill() or 0)
+
+    async def until(
+        self,
+        what: str,
+        look: Callable[[], Awaitable[_Seen | None]],
+        *,
+        again: Callable[[], Awaitable[object]] | None = None,
+    ) -> _Seen:
+        """The first thing that ``look`` finds. ``again`` repeats, after a kill, what no one keeps for us."""
+        deaths = self.deaths
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    self.check()
+                    found = await look()
+                    if found is not None:
+                        return found
+                    if again is not None and self.deaths > deaths:
+                        deaths = self.deaths
+                        await again()
+                    await asyncio.sleep(LOOK_EVERY_SECONDS)
+        raise BridgeFailed(f"waited in vain for {what}; the bridge's last words:\n{self._bridge.log(60)}")
+
+    def check(self) -> None:
+        """Raise what the keeper met."""
+        if self._keeper is not None and self._keeper.done():
+            self._keeper.result()
+
+    async def _keep_running(self, values: Mapping[str, str]) -> None:
+        while True:
+            self._bridge.start(environment=values, wait=False)
+            code = await asyncio.to_thread(self._bridge.wait_for_end, LIFE_SECONDS)
+            if self._ending:
+                return
+            if code != -signal.SIGKILL:
+                raise BridgeFailed(f"the bridge ended with {code}; its last words:\n{self._bridge.log(60)}")
+            self.deaths += 1
+            if self._killed is not None:
+                await self._killed()
+
+    async def _end(self, how: Callable[[], int | None]) -> int:
+        self.check()
+        self._ending = True
+        code = await asyncio.to_thread(how)
+        if self._keeper is not None:
+            await self._keeper
+            self._keeper = None
+        return -1 if code is None else code

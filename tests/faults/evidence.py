@@ -1,0 +1,88 @@
+"""Puts the four logs of the two fakes into the checker's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bridge.matrix.events import MARKER
+from tests.faults.checker import Asked, Chat, Given, Logs, Shown, Taken
+
+Json = Mapping[str, Any]
+
+
+def logs(home: Sequence[Json], network: Json, rooms: Mapping[str, Chat], users: Sequence[str]) -> Logs:
+    """The logs. ``home`` and ``network`` as the fakes give them (``Network.evidence``), ``rooms`` the portals."""
+    return Logs(
+        asked=_asked(home, rooms, users),
+        shown=_shown(home, rooms),
+        given=_given(network),
+        taken=_taken(network),
+        receipts=[
+            ((entry["account"], entry["to"]), stanza_id, entry["type"])
+            for entry in network["receipts"]
+            for stanza_id in entry["ids"]
+        ],
+    )
+
+
+def _asked(home: Sequence[Json], rooms: Mapping[str, Chat], users: Sequence[str]) -> list[Asked]:
+    found: dict[str, Asked] = {}
+    for push in home:
+        for event in push["events"] if push["kind"] == "push" else ():
+            id_, chat = event["event_id"], rooms.get(event["room_id"])
+            if chat is None or event["type"] != "m.room.message" or event["sender"] not in users:
+                continue
+            answered = push["answer"] == 200 or (id_ in found and found[id_].answered)
+            found[id_] = Asked(id_, chat, event["content"]["body"], answered)
+    return list(found.values())
+
+
+def _shown(home: Sequence[Json], rooms: Mapping[str, Chat]) -> list[Shown]:
+    found = []
+    for entry in home:
+        event = entry["event"] if entry["kind"] == "out" else {}
+        if event.get("type") != "m.room.message" or event["room_id"] not in rooms:
+            continue
+        content = event["content"]
+        is_notice = content.get("msgtype") == "m.notice"
+        answered = content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id")
+        found.append(
+            Shown(
+                event["event_id"],
+                rooms[event["room_id"]],
+                content.get("body", ""),
+                is_notice=is_notice,
+                about=answered if is_notice else None,
+                marker=content.get(MARKER),
+                redacted="redacted_because" in event["unsigned"],
+            )
+        )
+    return found
+
+
+def _given(network: Json) -> list[Given]:
+    """A message that was never acknowledged with success counts as acknowledged all the same, if it was."""
+    return [
+        Given(
+            (entry["account"], entry["sender"]),
+            entry["id"],
+            entry["text"],
+            bytes.fromhex(entry["ciphertext"]),
+            acked=entry["acked_order"] is not None,
+        )
+        for entry in network["n_in"]
+    ]
+
+
+def _taken(network: Json) -> list[Taken]:
+    return [
+        Taken(
+            (entry["account"], entry["to"]),
+            entry["id"],
+            entry["kind"],
+            bytes.fromhex(entry["ciphertext"]),
+            entry["text"],
+        )
+        for entry in network["n_out"]
+    ]

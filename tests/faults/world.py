@@ -1,0 +1,105 @@
+"""Everything the conversation takes place in: fake homeserver, sandbox and bridge as processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.config import OPERATOR_ACKNOWLEDGEMENT
+from demo.bridge import BridgeProcess
+from demo.synapse import free_port
+from tests.faults import evidence
+from tests.faults.checker import Violation, violations
+from tests.faults.conversation import ADA, ANNA, BEN, BOB, SERVER, Conversation
+from tests.faults.driver import Driver
+from tests.faults.homeserver import control as homeserver
+from tests.faults.homeserver.control import ROOT
+from tests.faults.network import Network, sandbox
+from tests.faults.ports import Fault, Report, read_report
+
+COMMAND = (sys.executable, "-m", "tests.faults.bridge_main")
+
+
+class PromiseBroken(AssertionError):
+    """The checker found something."""
+
+
+@dataclass
+class World:
+    """One conversation's world."""
+
+    home: homeserver.Control
+    network: Network
+    driver: Driver
+    conversation: Conversation
+    report_file: Path
+
+    async def violations(self, *, settled: bool) -> list[Violation]:
+        """What the checker says of the logs as they are now."""
+        found = evidence.logs(
+            await self.home.log(), await self.network.evidence(), self.conversation.rooms, (ADA, BOB)
+        )
+        return violations(found, settled=settled)
+
+    async def check(self, *, settled: bool) -> None:
+        """Raise ``PromiseBroken`` for what must not be so."""
+        broken = await self.violations(settled=settled)
+        if broken:
+            raise PromiseBroken("\n".join(map(str, broken)))
+
+    @property
+    def report(self) -> Report:
+        """What the bridge passed so far, over all its lives."""
+        return read_report(self.report_file)
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, database: Mapping[str, Any], *, code: Path = ROOT, connection: str = "on-demand"
+) -> AsyncIterator[World]:
+    """``database`` is that section of the config; ``code`` is where the bridge's packages are taken from."""
+    home_port, public_port = free_port(), free_port()
+    home_url = f"http://127.0.0.1:{home_port}"
+    async with sandbox(folder / "sandbox", f"http://127.0.0.1:{public_port}") as network:
+        bridge = BridgeProcess(
+            folder / "bridge",
+            homeserver_url=home_url,
+            server_name=SERVER,
+            profile=network.profile,
+            admin=ADA,
+            public_port=public_port,
+            command=COMMAND,
+            settings={
+                "network": {
+                    "custody": "operator",
+                    "operator_acknowledgement": OPERATOR_ACKNOWLEDGEMENT,
+                    "connection": connection,
+                },
+                "database": database,
+            },
+        )
+        await asyncio.to_thread(bridge.set_up)
+        registrations = [folder / "bridge" / name for name in ("registration.yaml", "doublepuppet.yaml")]
+        async with homeserver.process(registrations, server=SERVER, port=home_port) as home:
+            await network.add(ANNA, "whatsapp", "+4915100000001", "Anna")
+            await network.add(BEN, "birdychat", "ben@firm.example", "Ben")
+            report = folder / "report"
+            driver = Driver(bridge, report, code=code)
+            made = World(home, network, driver, Conversation(home, network, driver), report)
+            driver.killed = made.check_unsettled
+            try:
+                yield made
+            finally:
+                await driver.kill()
+
+
+async def play(made: World, faults: Sequence[Fault]) -> None:
+    """The whole conversation with these faults, then the checker's last word."""
+    made.driver.start(faults)
+    await made.conversation.play()
+    await made.check(settled=True)
