@@ -31,7 +31,9 @@ _SEPARATORS = str.maketrans(dict.fromkeys(LABEL_SEPARATOR + "\u2022\u2027\u2219\
 
 def clean_name(name: str) -> str:
     """A remote name without characters that hide, reorder or imitate our label; may be empty."""
-    visible = "".join(c for c in name if unicodedata.category(c) not in _INVISIBLE and c not in _BLANK)
+    visible = "".join(
+        c for c in name if c.isspace() or (unicodedata.category(c) not in _INVISIBLE and c not in _BLANK)
+    )
     plain = unicodedata.normalize("NFC", visible).translate(_SEPARATORS).translate(_BRACKETS)
     return " ".join(plain.split())[:MAX_NAME_CHARACTERS].strip()
 

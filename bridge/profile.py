@@ -94,7 +94,7 @@ class Chat(_Table):
     port: Annotated[int, Field(ge=1, le=65535)]
     header: bytes
     prologue: bytes
-    root_key: bytes
+    root_key: Annotated[bytes, Field(min_length=32, max_length=32)]
     protocol_version: tuple[int, int, int] = (1, 0, 3)
 
     _hex = field_validator("header", "prologue", "root_key", mode="before")(_from_hex)

@@ -84,6 +84,17 @@ class Synapse:
         self._secret = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self._bind == "127.0.0.1"
+
+    @property
+    def public_url(self) -> str:
+        """The address for a client: with BIND=0.0.0.0 this machine's own name."""
+        host = socket.gethostname() if self._bind in ("0.0.0.0", "::") else self._bind
+        return f"http://{host}:{self.port}"
+
     def configure(self, registrations: Sequence[Mapping[str, Any]]) -> None:
         """Write all files; the registrations take effect at the next start."""
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -114,6 +114,7 @@ class Bridge:
             clock=ports.clock,
             random=ports.random,
             wakes=kinds.WAKES,
+            connections=config.database.max_open_conns,
         )
         limiter = Limiter(ports.clock)
         homeserver = self._homeserver(config.appservice.as_token.get_secret_value(), limiter, registers=True)
@@ -157,6 +158,7 @@ class Bridge:
             connection=config.network.connection,
             room_version=config.matrix.room_version,
             status_events=config.matrix.message_status_events,
+            delivery_receipts=config.matrix.delivery_receipts,
             appservice_id=config.appservice.id,
             level_of=config.permission_of,
         )

@@ -14,14 +14,12 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 from bridge.cli.files import read_config, read_text, write_private
 from bridge.cli.outcomes import FATAL, NO_UPDATE, REGISTRATION_NOT_SAVED
 from bridge.config import NOT_SAVED, Config, Purpose, example_text, load, write_back
-from bridge.config.model import GENERATE
 from bridge.errors import Misconfigured
 from bridge.matrix.registration import main_document, new_registration, puppet_document
 from bridge.ports import Random
 
 STDOUT = "-"
 PUPPETS = "doublepuppet.yaml"
-SECRET_BYTES = 32
 
 
 def generate_example(path: str) -> None:
@@ -93,14 +91,7 @@ def _made(config: Config, random: Random) -> tuple[list[Mapping[str, Any]], dict
         puppets = new_registration(f"{section.id}-{PUPPETS.removesuffix('.yaml')}", None, random.bytes)
         documents.append(puppet_document(puppets, server=server))
         values["double_puppet", "secrets", server] = f"as_token:{puppets.as_token}"
-    return documents, values | generated(config, random)
-
-
-def generated(config: Config, random: Random) -> dict[tuple[str, ...], str]:
-    """Secrets for the keys that say ``generate``."""
-    if config.provisioning.shared_secret.get_secret_value() != GENERATE:
-        return {}
-    return {("provisioning", "shared_secret"): random.bytes(SECRET_BYTES).hex()}
+    return documents, values
 
 
 def _yaml(document: Mapping[str, Any]) -> str:

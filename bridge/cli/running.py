@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from bridge.adapters.clock import ControlledClock
 from bridge.adapters.randomness import OperatingSystemRandom
+from bridge.adapters.web_client import WebClient
 from bridge.cli import log
 from bridge.cli.check import config_mode
-from bridge.cli.files import read_config, read_text, write_private
-from bridge.cli.generate import generated
-from bridge.config import NOT_SAVED, Config, Finding, Purpose, Severity, load, write_back
+from bridge.cli.files import read_config, read_text
+from bridge.config import Config, Finding, Purpose, Severity, load
 
 PRIVATE_UMASK = 0o077
 """Whatever this program makes is its user's alone."""
 
 
-def load_config(path: str, environment: Mapping[str, str], *, may_write: bool) -> Config:
-    """The config to run with; what is odd about it goes to standard error. Misconfigured 10, 11, 14, 22."""
+def load_config(path: str, environment: Mapping[str, str]) -> Config:
+    """The config to run with; what is odd about it goes to standard error. Misconfigured 10, 11, 14."""
     text = read_config(path)
     warnings: list[Finding] = []
     for finding in config_mode(path, text):
         if finding.severity is Severity.ERROR:
             raise finding.as_error()
         warnings.append(finding)
-    purpose = Purpose(may_write=may_write)
-    loaded = load(text, name=path, environment=environment, read_file=read_text, purpose=purpose)
-    values = generated(loaded.config, OperatingSystemRandom())
-    if values:
-        text = write_back(text, values, name=path)
-        write_private(path, text, exit_code=NOT_SAVED)
-        loaded = load(text, name=path, environment=environment, read_file=read_text, purpose=purpose)
+    loaded = load(text, name=path, environment=environment, read_file=read_text)
     for finding in (*warnings, *loaded.warnings):
         click.echo(f"Warning: {finding.sentence}", err=True)
     return loaded.config
@@ -57,8 +53,26 @@ def run_bridge(config: Config) -> int:
 
 
 def run_sandbox(folder: Path, partner: str, bind: str) -> int:
-    """Run the sandbox until stopped; the exit code."""
+    """Run the sandbox until SIGINT or SIGTERM; the exit code."""
     os.umask(PRIVATE_UMASK)
+    return asyncio.run(_sandbox(folder, partner, bind))
+
+
+async def _sandbox(folder: Path, partner: str, bind: str) -> int:
     from bridge.sandbox import main
 
-    return asyncio.run(main.run(folder, partner=partner, bind=bind, random=OperatingSystemRandom()))
+    loop, client = asyncio.get_running_loop(), WebClient()
+    clock = ControlledClock(main.offset_file(folder))
+    running = loop.create_task(
+        main.run(
+            folder, partner=partner, random=OperatingSystemRandom(), clock=clock, client=client, bind=bind
+        )
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, running.cancel)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        return 0
+    finally:
+        await client.close()

@@ -127,7 +127,7 @@ def _named_again(command: Callable[..., None]) -> Callable[..., None]:
 @_named_again
 def run(files: Files) -> None:
     """Run the bridge until it is stopped."""
-    config = load_config(files.config, os.environ, may_write=not files.no_update)
+    config = load_config(files.config, os.environ)
     raise click.exceptions.Exit(run_bridge(config))
 
 

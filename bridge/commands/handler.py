@@ -81,7 +81,7 @@ class Commands:
     async def _understand(self, said: _Said) -> None:
         """A command is always one, also in the middle of a talk, but for the words a talk asks for."""
         spoken = table.parse(said.text, self._parts.settings.command_prefix)
-        if said.talk.at and (spoken is None or spoken.command is table.CANCEL):
+        if said.talk.at and spoken is None:
             await self._go_on(said)
         elif spoken is None:
             await self._answer(said, say("bot.not_understood"))

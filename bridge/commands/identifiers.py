@@ -47,10 +47,10 @@ def normalise(service: Service, text: str) -> str | None:
 
 def find_service(services: Sequence[Service], text: str) -> tuple[Service, str] | None:
     """The service and identifier in ``<service> <identifier>``, or in an identifier only one service has."""
-    word, _, rest = text.strip().partition(" ")
+    word, *rest = text.split(maxsplit=1) or [""]
     for service in services:
         if word.lower() in (service.id.lower(), service.label.lower()):
-            return service, rest.strip()
+            return service, "".join(rest).strip()
     fitting = [service for service in services if normalise(service, text) is not None]
     kinds = {"phone", "email"}
     certain = [service for service in fitting if service.identifier_kind in kinds]

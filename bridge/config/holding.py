@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.config.document import Path, read_document
-from bridge.config.model import DISABLE, GENERATE
 from bridge.config.rules.placeholders import PLACEHOLDER_TOKENS
 from bridge.config.schema import KEYS
 
-NO_SECRETS = {"", DISABLE, GENERATE} | PLACEHOLDER_TOKENS
+NO_SECRETS = {""} | PLACEHOLDER_TOKENS
 _DATABASE = ("database", "uri")
 
 

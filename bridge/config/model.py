@@ -23,10 +23,6 @@ OPERATOR_ACKNOWLEDGEMENT = (
 USERNAME_BLANK = "{{.}}"
 """The place of a ghost's opaque id in ``appservice.username_template``."""
 
-GENERATE = "generate"
-"""A secret with this value is made and written into the config."""
-DISABLE = "disable"
-
 Port = Annotated[int, Field(ge=1, le=65535)]
 _SQLITE_URI = re.compile(r"(?:file:)?(?P<path>[^?]+)(?:\?.*)?")
 
@@ -78,6 +74,7 @@ class Database(_Section):
     type: Literal["sqlite3-fk-wal", "postgres"] = "sqlite3-fk-wal"
     uri: SecretStr = SecretStr("file:bridge.db?_txlock=immediate")
     max_open_conns: Annotated[int, Field(ge=1, le=100)] = 5
+    """Connections to PostgreSQL at most; three are the least that serve."""
 
     @property
     def url(self) -> str:
@@ -101,8 +98,6 @@ class Bot(_Section):
 
     username: str = "interopbot"
     displayname: str = "Interop bridge"
-    avatar: str = ""
-    """An ``mxc://`` address, or nothing."""
 
 
 class Appservice(_Listener):
@@ -115,7 +110,6 @@ class Appservice(_Listener):
     username_template: str = "ib_" + USERNAME_BLANK
     as_token: SecretStr = SecretStr("")
     hs_token: SecretStr = SecretStr("")
-    ephemeral_events: bool = True
 
     @property
     def ghost_prefix(self) -> str:
@@ -148,13 +142,6 @@ class Matrix(_Section):
     message_status_events: bool = False
     delivery_receipts: bool = True
     room_version: str = "11"
-    federate_rooms: bool = False
-
-
-class Provisioning(_Section):
-    """The provisioning API's secret: ``disable``, ``generate``, or at least 16 characters."""
-
-    shared_secret: SecretStr = SecretStr(DISABLE)
 
 
 class DoublePuppet(_Section):
@@ -201,17 +188,18 @@ class Config(_Section):
     public: Public = Public()
     admin: Admin = Admin()
     matrix: Matrix = Matrix()
-    provisioning: Provisioning = Provisioning()
     double_puppet: DoublePuppet = DoublePuppet()
     encryption: Encryption = Encryption()
     env_config_prefix: str = ""
     logging: Logging = Logging()
 
-    # Other bridges' sections: accepted, so that a shared file works, and named in one warning.
+    # Sections of other bridges, and of an API that is not there yet: accepted, so that a shared file works,
+    # and named in one warning.
     analytics: Mapping[str, Any] = Field(default_factory=dict)
     public_media: Mapping[str, Any] = Field(default_factory=dict)
     direct_media: Mapping[str, Any] = Field(default_factory=dict)
     backfill: Mapping[str, Any] = Field(default_factory=dict)
+    provisioning: Mapping[str, Any] = Field(default_factory=dict)
 
     @property
     def bot_user(self) -> UserId:

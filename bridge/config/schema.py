@@ -14,7 +14,7 @@ from bridge.config.document import Document, Path
 from bridge.config.findings import Finding, Findings, Severity
 from bridge.config.model import Config
 
-IGNORED_SECTIONS = ("analytics", "public_media", "direct_media", "backfill")
+IGNORED_SECTIONS = ("analytics", "public_media", "direct_media", "backfill", "provisioning")
 
 ECOSYSTEM_KEYS = frozenset(
     {
@@ -27,12 +27,15 @@ ECOSYSTEM_KEYS = frozenset(
         "appservice.public_address",
         "appservice.async_transactions",
         "appservice.msc4190",
+        "appservice.ephemeral_events",
+        "appservice.bot.avatar",
         "database.max_idle_conns",
         "database.max_conn_idle_time",
         "database.max_conn_lifetime",
         "matrix.message_error_notices",
         "matrix.sync_direct_chat_list",
         "matrix.upload_file_threshold",
+        "matrix.federate_rooms",
         "bridge.personal_filtering_spaces",
         "bridge.private_chat_portal_meta",
         "bridge.async_events",
@@ -53,10 +56,6 @@ ECOSYSTEM_KEYS = frozenset(
         "bridge.relay",
         "double_puppet.servers",
         "double_puppet.allow_discovery",
-        "provisioning.prefix",
-        "provisioning.allow_matrix_auth",
-        "provisioning.debug_endpoints",
-        "provisioning.enable_session_transfers",
         "encryption.appservice",
         "encryption.msc4190",
         "encryption.msc4392",
@@ -89,6 +88,8 @@ class Keys:
 
     def is_secret(self, path: Path) -> bool:
         """Whether the value at ``path``, or anything in it, must not be shown."""
+        if path[:1] and path[0] in IGNORED_SECTIONS:
+            return True  # another bridge's section may hold that bridge's secrets
         return any(path[: len(s)] == s or s[: len(path)] == path for s in self.secrets)
 
 

@@ -29,6 +29,8 @@ class Settings:
     connection: Literal["on-demand", "always"]
     room_version: str
     status_events: bool
+    delivery_receipts: bool
+    """Whether the bot's read receipt shows that a message was delivered."""
     appservice_id: str
     level_of: Callable[[UserId], Level]
 

@@ -16,6 +16,7 @@ import structlog
 
 from bridge.errors import GiveUp, Misconfigured, TryAgain
 from bridge.ids import EntryId
+from bridge.matrix.errors import Rejected
 from bridge.ports import Clock, Random
 from bridge.sentences import Sentence, say
 from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fenced, Stale
@@ -158,6 +159,9 @@ class Pump:
         try:
             await self._steps[head.kind](head)
         except GiveUp as error:
+            if isinstance(error, Rejected) and error.concerns_registration:
+                # The admin repairs the registration; until then nothing is given up.
+                raise TryAgain("the homeserver does not accept our registration") from error
             await self._put_aside(head, error.sentence)
 
     async def _head(self, lane: str) -> Entry | None:

@@ -107,7 +107,10 @@ class Reports:
         return New(RECEIPT_IN, f"in:{account_id.hex()}:{digest.hex()}", key, raw, account_id)
 
     async def receipt_in(self, entry: Entry) -> None:
-        """The step for a contact's receipt: delivered is the bot's read receipt, read is the ghost's."""
+        """The step for a contact's receipt: delivered is the bot's read receipt, read is the ghost's.
+
+        Where the admin wants no receipts of the bot, delivered changes the message's state only.
+        """
         assert entry.account_id is not None
         unlocked = await self._keyring.unlock(entry.account_id)
         arrived = receipt.parse(codec.decode(self._parts.journal.read(entry)), "from")
@@ -119,7 +122,8 @@ class Reports:
             await self._parts.journal.settle(entry)
             return
         reported = await self._reported(contact, arrived, state)
-        if reported and contact.row.room_id is not None:
+        shown = state == "read" or self._parts.settings.delivery_receipts
+        if reported and shown and contact.row.room_id is not None:
             reader = contact.ghost if state == "read" else self._parts.settings.bot
             newest = max(reported, key=lambda message: message.sent_at)
             assert newest.event_id is not None

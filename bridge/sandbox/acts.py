@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from bridge.ids import Jid
 from bridge.sandbox import delivering, push, questions
@@ -14,7 +15,7 @@ from bridge.sandbox.push import Forgery
 from bridge.sandbox.registry import Account
 from bridge.sandbox.state import State
 from bridge.wire.codec.compression import COMPRESSED
-from bridge.wire.stanza import Stanza
+from bridge.wire.stanza import AttributeValue, Stanza
 from bridge.wire.vocabulary.message import Message
 
 BOMB_BYTES = 64 * 1024 * 1024
@@ -25,112 +26,147 @@ TAG_IQ = bytes([0xFC, 2]) + b"iq"
 MALFORMED = bytes([0, 0xF8, 0xFF, 0x13])
 
 Parameters = Mapping[str, Parameter]
-Act = Callable[[State, Account, float, Parameters], None]
+
+
+@dataclass(frozen=True)
+class Doing:
+    """An act that is asked for: on whom, when, with which parameters."""
+
+    state: State
+    account: Account
+    now: float
+    given: Parameters
+
+    @property
+    def connection(self) -> int:
+        """The account's connection; ActRefused when there is none."""
+        return self.need_connection()
+
+    def need_connection(self) -> int:
+        """The same, for acts that do not use the number."""
+        if self.account.connection is None:
+            raise ActRefused("the account is not connected")
+        return self.account.connection
+
+
+Act = Callable[[Doing], None]
 
 
 class ActRefused(Exception):
     """It cannot be done now; the text says why."""
 
 
-def disconnect(state: State, account: Account, now: float, given: Parameters) -> None:
+def disconnect(doing: Doing) -> None:
     """End the connection without a word."""
-    state.outputs.append(Close(_connection(account)))
+    doing.state.outputs.append(Close(doing.connection))
 
 
-def cut(state: State, account: Account, now: float, given: Parameters) -> None:
+def cut(doing: Doing) -> None:
     """Break the connection off after [after_bytes] more bytes of the server's."""
-    state.outputs.append(Cut(_connection(account), int(given.get("after_bytes", 0))))
+    doing.state.outputs.append(Cut(doing.connection, int(doing.given.get("after_bytes", 0))))
 
 
-def end(state: State, account: Account, now: float, given: Parameters) -> None:
+def end(doing: Doing) -> None:
     """End the connection with a stream error [why: restart, replaced, token_expired, ended]."""
-    _connection(account)
-    delivering.end(state, account, Ending(str(given.get("why", Ending.RESTART.value))), now)
+    doing.need_connection()
+    delivering.end(
+        doing.state, doing.account, Ending(str(doing.given.get("why", Ending.RESTART.value))), doing.now
+    )
 
 
-def unknown_stanza(state: State, account: Account, now: float, given: Parameters) -> None:
+def unknown_stanza(doing: Doing) -> None:
     """Send a stanza of no family in use."""
-    stanza = Stanza("surprise", {"id": state.new_id(), "from": state.server}, (Stanza("inside"),))
-    state.outputs.append(Send(_connection(account), stanza))
+    stanza = Stanza("surprise", {"id": doing.state.new_id(), "from": doing.state.server}, (Stanza("inside"),))
+    doing.state.outputs.append(Send(doing.connection, stanza))
 
 
-def malformed_message(state: State, account: Account, now: float, given: Parameters) -> None:
+def malformed_message(doing: Doing) -> None:
     """Send a ``<message>`` without anything encrypted in it, from [sender]."""
-    sender = Jid.parse(str(given.get("sender", "1@" + state.server.server)))
-    outer = {"id": state.new_id(), "from": sender, "type": "text", "t": str(int(now))}
-    state.outputs.append(Send(_connection(account), Stanza("message", outer)))
+    sender = Jid.parse(str(doing.given.get("sender", "1@" + doing.state.server.server)))
+    outer: dict[str, AttributeValue] = {
+        "id": doing.state.new_id(),
+        "from": sender,
+        "type": "text",
+        "t": str(int(doing.now)),
+    }
+    doing.state.outputs.append(Send(doing.connection, Stanza("message", outer)))
 
 
-def malformed_bytes(state: State, account: Account, now: float, given: Parameters) -> None:
+def malformed_bytes(doing: Doing) -> None:
     """Send a frame that is no stanza."""
-    state.outputs.append(SendBytes(_connection(account), MALFORMED))
+    doing.state.outputs.append(SendBytes(doing.connection, MALFORMED))
 
 
-def zip_bomb(state: State, account: Account, now: float, given: Parameters) -> None:
+def zip_bomb(doing: Doing) -> None:
     """Send a small frame that inflates to 64 MiB."""
     bomb = bytes([COMPRESSED]) + zlib.compress(bytes(BOMB_BYTES), 9)
-    state.outputs.append(SendBytes(_connection(account), bomb))
+    doing.state.outputs.append(SendBytes(doing.connection, bomb))
 
 
-def deep_nesting(state: State, account: Account, now: float, given: Parameters) -> None:
+def deep_nesting(doing: Doing) -> None:
     """Send a stanza nested 5,000 deep."""
     inside = (LIST_OF_TWO + TAG_IQ + bytes([0xF8, 1])) * NESTING
-    state.outputs.append(SendBytes(_connection(account), b"\0" + inside + bytes([0xF8, 1]) + TAG_IQ))
+    doing.state.outputs.append(SendBytes(doing.connection, b"\0" + inside + bytes([0xF8, 1]) + TAG_IQ))
 
 
-def replay(state: State, account: Account, now: float, given: Parameters) -> None:
+def replay(doing: Doing) -> None:
     """Send the last message for the account once more, as a new stanza [new_id: false]."""
-    found = [each for each in state.log.n_in if each.account == str(account.jid)]
+    found = [each for each in doing.state.log.n_in if each.account == str(doing.account.jid)]
     if not found:
         raise ActRefused("no message was delivered to this account")
     last = found[-1]
     carried = Message(
-        id=state.new_id() if given.get("new_id") else last.id,
+        id=doing.state.new_id() if doing.given.get("new_id") else last.id,
         peer=Jid.parse(last.sender),
         kind="pkmsg" if last.kind == "pkmsg" else "msg",
         ciphertext=bytes.fromhex(last.ciphertext),
         count=last.count,
-        t=int(now),
+        t=int(doing.now),
     )
-    delivering.message(state, account.jid, carried, now)
+    delivering.message(doing.state, doing.account.jid, carried, doing.now)
 
 
-def un_enlist(state: State, account: Account, now: float, given: Parameters) -> None:
-    """The network no longer knows the account."""
-    delivering.un_enlist(state, account, now)
+def un_enlist(doing: Doing) -> None:
+    """The network no longer knows the doing.account."""
+    delivering.un_enlist(doing.state, doing.account, doing.now)
 
 
-def delete(state: State, account: Account, now: float, given: Parameters) -> None:
+def delete(doing: Doing) -> None:
     """Remove the account wholly, as its own request would."""
-    questions.delete(state, account.jid, now)
+    questions.delete(doing.state, doing.account.jid, doing.now)
 
 
-def ban(state: State, account: Account, now: float, given: Parameters) -> None:
+def ban(doing: Doing) -> None:
     """Ban for [seconds: 3600]; 0 lifts it."""
-    account.banned_until = now + float(given.get("seconds", 3600.0))
-    delivering.end(state, account, Ending.ENDED, now)
+    doing.account.banned_until = doing.now + float(doing.given.get("seconds", 3600.0))
+    delivering.end(doing.state, doing.account, Ending.ENDED, doing.now)
 
 
-def lock(state: State, account: Account, now: float, given: Parameters) -> None:
+def lock(doing: Doing) -> None:
     """Lock or unlock [on: true]."""
-    account.locked = bool(given.get("on", True))
-    if account.locked:
-        delivering.end(state, account, Ending.ENDED, now)
+    doing.account.locked = bool(doing.given.get("on", True))
+    if doing.account.locked:
+        delivering.end(doing.state, doing.account, Ending.ENDED, doing.now)
 
 
-def restrict(state: State, account: Account, now: float, given: Parameters) -> None:
+def restrict(doing: Doing) -> None:
     """Forbid new chats or allow them again [on: true]."""
-    account.restricted = bool(given.get("on", True))
+    doing.account.restricted = bool(doing.given.get("on", True))
 
 
-def wake(state: State, account: Account, now: float, given: Parameters) -> None:
+def wake(doing: Doing) -> None:
     """Send a wake-up although nothing waits."""
-    push.send(state, account, push.claims(state, account, now))
+    push.send(doing.state, doing.account, push.claims(doing.state, doing.account, doing.now))
 
 
-def forged_push(state: State, account: Account, now: float, given: Parameters) -> None:
+def forged_push(doing: Doing) -> None:
     """Send a wake-up that must be refused [how: bad_signature]."""
-    push.forge(state, account, Forgery(str(given.get("how", Forgery.BAD_SIGNATURE.value))), now)
+    push.forge(
+        doing.state,
+        doing.account,
+        Forgery(str(doing.given.get("how", Forgery.BAD_SIGNATURE.value))),
+        doing.now,
+    )
 
 
 ACTS: Mapping[str, Act] = {
@@ -163,11 +199,3 @@ def remove_partner(state: State, integrator: int, registered: bool, now: float) 
         for account in state.registry.accounts.values():
             if account.integrator == integrator:
                 delivering.end(state, account, Ending.ENDED, now)
-
-
-def _connection(account: Account) -> int:
-    if account.connection is None:
-        raise ActRefused("the account is not connected")
-    return account.connection
-
-

@@ -117,11 +117,9 @@ def _mark(taken: Taken | None, *, error: int | None = None, acked: bool = True) 
 
 
 def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: float) -> None:
-    if isinstance(carried, RetryReceipt):
-        first, type_, ids = carried.id, RETRY, [carried.id]
-    else:
-        first, type_, ids = carried.ids[0], carried.type, list(carried.ids)
-    answer = Ack(ack.RECEIPT, first, carried.peer, type_)
+    ids = [carried.id] if isinstance(carried, RetryReceipt) else list(carried.ids)
+    type_ = RETRY if isinstance(carried, RetryReceipt) else carried.type
+    answer = Ack(ack.RECEIPT, ids[0], carried.peer, type_)
     delivering.answer(state, sender, answer.to_stanza("from"))
     account = state.registry.accounts.get(sender)
     if account is not None:

@@ -69,9 +69,7 @@ class Directory:
         held.signed = signed
         return None
 
-    def fetch(
-        self, asker: Jid, target: Jid, now: float, *, one_time: bool = True
-    ) -> PublicBundle | IqError:
+    def fetch(self, asker: Jid, target: Jid, now: float, *, one_time: bool = True) -> PublicBundle | IqError:
         """A bundle, with a one-time prekey while there are some."""
         held = self.held.get(target)
         if held is None:

@@ -142,7 +142,7 @@ def read(arguments: Arguments) -> Form | Enlisting:
     return Form(found["authkey"], registration_id, found["e_ident"], signed, token, version)
 
 
-def _read_version(arguments: Arguments) -> tuple[int, int, int] | None | Enlisting:
+def _read_version(arguments: Arguments) -> tuple[int, int, int] | Enlisting | None:
     written = arguments.get(VERSION_ARGUMENT)
     if not written:
         return None

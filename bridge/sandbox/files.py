@@ -21,9 +21,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ruamel.yaml import YAML
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
+from bridge.sandbox.variant import Variant
 
+SHIPPED = Path(__file__).parent / "variants"
 KEYS, PROFILE, CONTROL, CLOCK = "keys.yaml", "profile.yaml", "control.yaml", "clock-offset"
 PRIVATE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
+LOOPBACK = "127.0.0.1"
+"""The control API listens nowhere else."""
 RSA_BITS = 2048
 TOKEN_BYTES = 24
 
@@ -52,6 +56,14 @@ class Ports:
     control: int = 0
 
 
+def load_variant(name: str | Path) -> Variant:
+    """A shipped variant by its name, or one from a YAML file."""
+    path = Path(name)
+    if path.suffix != ".yaml":
+        path = SHIPPED / f"{name}.yaml"
+    return Variant.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+
+
 def offset_file(directory: Path) -> Path:
     """The file with the shared clock's offset."""
     return directory.resolve() / CLOCK
@@ -68,7 +80,7 @@ def open_folder(directory: Path, rng: Rng) -> tuple[Keys, Ports]:
     return _make(rng), Ports()
 
 
-def save(directory: Path, keys: Keys, ports: Ports, *, bind: str, profile: Mapping[str, Any]) -> None:
+def save(directory: Path, keys: Keys, ports: Ports, *, profile: Mapping[str, Any]) -> None:
     """Write everything down. The profile comes last: who waits for it finds the rest."""
     data = {
         "root": keys.root.private.hex(),
@@ -81,7 +93,7 @@ def save(directory: Path, keys: Keys, ports: Ports, *, bind: str, profile: Mappi
         "ports": {"chat": ports.chat, "web": ports.web, "control": ports.control},
     }
     _write(directory / KEYS, data)
-    control = {"url": f"http://{bind}:{ports.control}", "token": keys.control_token}
+    control = {"url": f"http://{LOOPBACK}:{ports.control}", "token": keys.control_token}
     _write(directory / CONTROL, control)
     _write(directory / PROFILE, profile)
 

@@ -54,7 +54,8 @@ def _judge(
     account = state.registry.account_numbered(login_.account_id)
     if account is not None:
         delivering.expire(state, account, now)
-    fault = state.faults.take(Kind.REFUSE_LOGIN, account and account.jid) if may_fetch else None
+    known = None if account is None else account.jid
+    fault = None if not may_fetch else state.faults.take(Kind.REFUSE_LOGIN, known)
     if fault is not None:
         return LoggingIn(fault.text("condition", LoggingIn.UNAVAILABLE.value))
     if account is None or not account.enlisted:
@@ -98,9 +99,7 @@ def _refuse(state: State, connection: int, auth_key: bytes, why: LoggingIn, now:
     state.outputs += [Send(connection, failure.to_stanza()), Close(connection)]
 
 
-def _welcome(
-    state: State, connection: int, account: Account, payload: ClientPayload, now: float
-) -> None:
+def _welcome(state: State, connection: int, account: Account, payload: ClientPayload, now: float) -> None:
     delivering.end(state, account, Ending.REPLACED, now)
     account.connection, account.last_seen = connection, now
     account.read_receipts = payload.read_receipts

@@ -66,7 +66,7 @@ class Mailbox:
 
     def batch(self, size: int) -> list[Entry]:
         """The next ``size`` unsent entries, marked as sent."""
-        found = []
+        found: list[Entry] = []
         for entry in self.unsent():
             if len(found) == size:
                 break

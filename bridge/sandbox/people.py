@@ -78,7 +78,7 @@ class Person:
     def reinstall(self) -> None:
         """Keys of an external person are its program's affair."""
 
-    def _take(self, stanza: Stanza, now: float) -> None:
+    def _take(self, stanza: Stanza, now: float) -> None:  # noqa: ARG002 - simulated people need it
         self.inbox.append(stanza)
 
 
@@ -213,7 +213,9 @@ class SimulatedPerson(Person):
         times, self.storm = self.storm, 0
         for count in range(1, times + 1):
             registration_id = self.keyring.own.registration_id
-            self.send(RetryReceipt(held.id, held.sender, count, registration_id, None, held.t).to_stanza("to"))
+            self.send(
+                RetryReceipt(held.id, held.sender, count, registration_id, None, held.t).to_stanza("to")
+            )
 
     def _react(self, held: Received, now: float) -> None:
         if self.reads or self.answer is not None:

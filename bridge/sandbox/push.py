@@ -72,7 +72,7 @@ def forge(state: State, account: Account, how: Forgery, now: float) -> None:
         case Forgery.UNKNOWN_KID:
             kid += "-not"
         case Forgery.UNSIGNED:
-            post(state, account, jwt.encode(payload, None, algorithm="none"), int(now))
+            post(state, account, jwt.encode(payload, "", algorithm="none"), int(now))
             return
         case Forgery.NO_TOKEN:
             post(state, account, "", int(now))

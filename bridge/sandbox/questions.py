@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.sandbox import delivering, meeting
-from bridge.sandbox.conditions import Ending, IqCode
+from bridge.sandbox.conditions import IqCode
 from bridge.sandbox.faults import Kind
 from bridge.sandbox.state import State
 from bridge.wire.vocabulary import iq, notification, people, prekeys

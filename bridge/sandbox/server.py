@@ -17,7 +17,13 @@ from bridge.sandbox.faults import Kind
 from bridge.sandbox.gatekeeper import Gatekeeper
 from bridge.sandbox.outputs import Close, Cut, FetchKeys, Output, Send, SendBytes, WakeUp
 from bridge.wire.certificate import make_chain
-from bridge.wire.connection import ConnectionEnded, Event, HandshakeCompleted, ServerConnection, StanzaReceived
+from bridge.wire.connection import (
+    ConnectionEnded,
+    Event,
+    HandshakeCompleted,
+    ServerConnection,
+    StanzaReceived,
+)
 
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 2.0
@@ -39,7 +45,9 @@ class SandboxConnection(ServerConnection):
 
 @dataclass
 class Line:
-    """One TCP connection. ``outgoing`` and ``incoming`` are bytes left until a fault cuts it; None: no fault."""
+    """One TCP connection. ``outgoing`` and ``incoming`` are bytes left until a fault
+    cuts it; None: no fault.
+    """
 
     number: int
     writer: asyncio.StreamWriter
@@ -75,10 +83,12 @@ class ChatServer:
         clock: Clock,
         random: Random,
         outside: Outside,
+        on_change: Callable[[], None],
     ) -> None:
         self._gatekeeper = gatekeeper
         self._root, self._intermediate, self._static = keys
         self._clock, self._random, self._outside = clock, random, outside
+        self._on_change = on_change
         self._lines: dict[int, Line] = {}
         self._numbers = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,10 +110,16 @@ class ChatServer:
 
     def perform(self) -> None:
         """Do what the rules put out. Call it after every call of a rule."""
+        touched: dict[int, None] = {}
         for output in self._gatekeeper.take_outputs():
             self._do(output)
-        for line in list(self._lines.values()):
-            line.flush()
+            if not isinstance(output, WakeUp):
+                touched[output.connection] = None
+        for number in touched:
+            line = self._lines.get(number)
+            if line is not None:
+                line.flush()
+        self._on_change()
 
     def _do(self, output: Output) -> None:
         if isinstance(output, WakeUp):

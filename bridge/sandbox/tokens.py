@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 
@@ -151,5 +151,5 @@ def _is_bound(confirmation: Any, rules: Token, proof: Proof) -> bool:
     )
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

@@ -8,16 +8,13 @@ conditions only, so a second variant with other words tests that no word stands 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from ruamel.yaml import YAML
 
 from bridge.profile import Limits, Profile, Refusal, Service, Stanzas, Timers, Token
 from bridge.sandbox.conditions import Ending, Enlisting, LoggingIn, Sending
 
-SHIPPED = Path(__file__).parent / "variants"
 DEFAULT = "default"
 
 
@@ -127,14 +124,6 @@ class Variant(_Table):
             missing = [condition.value for condition in conditions if condition not in table]
             if missing:
                 raise ValueError(f"no word for {', '.join(missing)}")
-
-
-def load(name: str | Path) -> Variant:
-    """A shipped variant by its name, or one from a YAML file."""
-    path = Path(name)
-    if path.suffix != ".yaml":
-        path = SHIPPED / f"{name}.yaml"
-    return Variant.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
 
 
 def profile_data(

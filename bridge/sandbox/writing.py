@@ -65,9 +65,7 @@ class Writing:
         record = self.records.get(carried.peer)
         own = self.keyring.own
         try:
-            opened = session.open(
-                record, own, carried.kind, carried.ciphertext, self.keyring, self.rng, now
-            )
+            opened = session.open(record, own, carried.kind, carried.ciphertext, self.keyring, self.rng, now)
         except Duplicate:
             self.chats.dropped += 1
             return False

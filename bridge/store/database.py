@@ -10,7 +10,7 @@ from bridge.store.engine import Engine
 from bridge.store.errors import cannot_open
 from bridge.store.migrations import SCHEMA_FOLDER, Schema, load_schema, migrate
 from bridge.store.postgres import PostgresEngine
-from bridge.store.postgres_connections import place
+from bridge.store.postgres_connections import CONNECTIONS, place
 from bridge.store.sqlite import SqliteEngine
 from bridge.store.writer import Writer
 
@@ -66,15 +66,17 @@ async def open_database(
     backup: bool = True,
     wakes: frozenset[str] = frozenset(),
     schema_folder: Path = SCHEMA_FOLDER,
+    connections: int = CONNECTIONS,
 ) -> Database:
     """Open ``sqlite3-fk-wal:<path>`` or ``postgres://..``, take its lock, migrate and check it.
 
-    ``wakes``: names of the kinds whose commit wakes ``changed``. Raises ``Misconfigured``: code 40
+    ``wakes``: names of the kinds whose commit wakes ``changed``. ``connections``: to PostgreSQL, at
+    most; less than three count as three. Raises ``Misconfigured``: code 40
     when another process has it, 14 when it cannot be used safely, 15 when it is not ours to use.
     """
     schema = load_schema(schema_folder)
     name = f"interop-bridge-{random.bytes(NAME_BYTES).hex()}"
-    engine, where = await _open_engine(url, schema, wakes, clock, name)
+    engine, where = await _open_engine(url, schema, wakes, clock, name, connections)
     try:
         kept = await migrate(
             engine.session, schema, where=where, profile_id=profile_id, clock=clock, backup=backup
@@ -87,13 +89,14 @@ async def open_database(
 
 
 async def _open_engine(
-    url: str, schema: Schema, wakes: frozenset[str], clock: Clock, name: str
+    url: str, schema: Schema, wakes: frozenset[str], clock: Clock, name: str, connections: int
 ) -> tuple[Engine, str]:
     if url.startswith(SQLITE_PREFIX):
         path = sqlite_path(url)
         return await SqliteEngine.open(path, schema.columns, wakes), str(path)
     if url.startswith(POSTGRES_PREFIXES):
-        return await PostgresEngine.open(url, schema.columns, wakes, clock, name), place(url)
+        engine = await PostgresEngine.open(url, schema.columns, wakes, clock, name, connections)
+        return engine, place(url)
     raise cannot_open(
         "database",
         "the address is neither sqlite3-fk-wal:<path> nor postgres://...",

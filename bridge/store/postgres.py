@@ -22,7 +22,15 @@ from bridge.store.dialect import Prepared, for_postgres
 from bridge.store.engine import Outcome, rows_in_order, wrong_count
 from bridge.store.errors import AlreadyThere, Fenced, Malformed
 from bridge.store.merging import Group, Merged, Merging
-from bridge.store.postgres_connections import READ_SECONDS, Guard, Readers, connect, unusable
+from bridge.store.postgres_connections import (
+    CONNECTIONS,
+    NOT_READING,
+    READ_SECONDS,
+    Guard,
+    Readers,
+    connect,
+    unusable,
+)
 from bridge.store.postgres_session import PostgresSession
 
 WRITE_SECONDS = 30.0
@@ -56,7 +64,15 @@ class PostgresEngine:
 
     open_calls = 0
 
-    def __init__(self, url: str, columns: Columns, wakes: frozenset[str], clock: Clock, name: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        columns: Columns,
+        wakes: frozenset[str],
+        clock: Clock,
+        name: str,
+        connections: int = CONNECTIONS,
+    ) -> None:
         self._url = url
         self._name = name
         self._columns = columns
@@ -65,17 +81,26 @@ class PostgresEngine:
         self._clock = clock
         self._woken = asyncio.Event()
         self._guard = Guard(url, name, clock, self._woken.set)
-        self._readers = Readers(url, name, clock)
+        self._readers = Readers(url, name, clock, max(1, connections - NOT_READING))
         self._writing: Any = None
         self._lease: int | None = None
         self._prepare = lru_cache(STATEMENTS_KEPT)(self._prepared)
 
     @classmethod
     async def open(
-        cls, url: str, columns: Columns, wakes: frozenset[str], clock: Clock, name: str
+        cls,
+        url: str,
+        columns: Columns,
+        wakes: frozenset[str],
+        clock: Clock,
+        name: str,
+        connections: int = CONNECTIONS,
     ) -> PostgresEngine:
-        """Take the lock and connect; ``Misconfigured`` when that cannot be, or the server is unsafe."""
-        engine = cls(url, columns, wakes, clock, name)
+        """Take the lock and connect; ``Misconfigured`` when that cannot be, or the server is unsafe.
+
+        ``connections``: at most so many in all, but never less than one that reads.
+        """
+        engine = cls(url, columns, wakes, clock, name, connections)
         try:
             await engine._guard.take()
             engine._writing = await connect(url, name, clock, writing=True)

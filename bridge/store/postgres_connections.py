@@ -17,8 +17,10 @@ from bridge.store.errors import Fenced, cannot_open, locked
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
-READ_CONNECTIONS = 4
+CONNECTIONS = 5
 """Reads are short; more would only compete with the writing connection for the server's cores."""
+NOT_READING = 2
+"""The writing connection, and the guard's."""
 IDLE_IN_TRANSACTION_MS = 60_000
 """The server ends a transaction that was left open by a process that hangs."""
 OLDEST_SERVER = 15
@@ -190,14 +192,14 @@ class Guard:
 
 
 class Readers:
-    """At most ``READ_CONNECTIONS`` connections that can only read, opened when needed."""
+    """At most ``connections`` that can only read, opened when needed."""
 
-    def __init__(self, url: str, name: str, clock: Clock) -> None:
+    def __init__(self, url: str, name: str, clock: Clock, connections: int) -> None:
         self._url = url
         self._name = name
         self._clock = clock
         self._idle: list[Any] = []
-        self._places = asyncio.Semaphore(READ_CONNECTIONS)
+        self._places = asyncio.Semaphore(connections)
         self._closed = False
 
     async def fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.curve import key_pair
+from bridge.curve import KeyPair, key_pair
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.wire.certificate import make_chain
@@ -21,7 +21,7 @@ from bridge.wire.connection import HandshakeCompleted, ServerConnection, StanzaR
 from bridge.wire.login import ClientPayload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, iq, login, message, prekeys
-from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.message import Kind
 from bridge.wire.vocabulary.receipt import Receipt
 from tests.bench.people import NOW, Chat
 
@@ -29,18 +29,18 @@ HEADER = b"a bench"
 PROLOGUE = b"a prologue of the bench"
 INTEGRATOR = 7
 SERVICE = "people"
-PEOPLE_SERVER = "s.bench.net"
+PEOPLE_SERVER = "s.whatsapp.net"
 CHUNK_BYTES = 65_536
 
-Arrived = Callable[[int, Message], None]
+Arrived = Callable[[int, str, tuple[Kind, bytes]], None]
 Confirmed = Callable[[int, str], None]
 
 
 class Gatekeeper:
-    """``arrived(account, message)`` for each message of an account, ``confirmed(account, jid)`` for each receipt."""
+    """``arrived(account, jid, sealed)`` for each message to a person, ``confirmed(account, jid)`` for each receipt."""
 
     def __init__(self) -> None:
-        self.arrived: Arrived = lambda account, message: None
+        self.arrived: Arrived = lambda account, jid, sealed: None
         self.confirmed: Confirmed = lambda account, jid: None
         self.logins = 0
         self._lines: dict[int, _Line] = {}
@@ -143,10 +143,12 @@ class Gatekeeper:
             found = message.parse(stanza, "to")
             send(ack.Ack(ack.MESSAGE, found.id, found.peer, t=NOW).to_stanza("from"))
             send(Receipt((found.id,), found.peer, None, NOW).to_stanza("from"))
-            self.arrived(line.account, found)
+            self.arrived(line.account, str(found.peer), (found.kind, found.ciphertext))
         elif stanza.tag == "receipt":
             identifier, peer, type_ = (stanza.attributes.get(name) for name in ("id", "to", "type"))
-            send(ack.Ack(ack.RECEIPT, str(identifier), _jid(peer), str(type_) if type_ else None).to_stanza("from"))
+            assert isinstance(peer, Jid)
+            answer = ack.Ack(ack.RECEIPT, str(identifier), peer, str(type_) if type_ else None)
+            send(answer.to_stanza("from"))
             self.confirmed(line.account, str(peer))
         elif stanza.tag == "iq":
             asked = iq.parse(stanza)
@@ -172,10 +174,6 @@ class _Line:
             self._writer.write(data)
 
 
-def _new_key():  # type: ignore[no-untyped-def]
+def _new_key() -> KeyPair:
     return key_pair(secrets.token_bytes(32))
 
-
-def _jid(value: object) -> Jid:
-    assert isinstance(value, Jid)
-    return value

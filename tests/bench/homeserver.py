@@ -26,7 +26,7 @@ Marked = Callable[[str], None]
 
 
 class Homeserver:
-    """``shown(room, content)`` for each event that is sent, ``marked(room)`` for each read receipt."""
+    """``shown(room, content)`` for each event that is sent, ``marked(room)`` for each event read."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -37,6 +37,8 @@ class Homeserver:
         self._filled = asyncio.Event()
         self._count = self._transactions = 0
         self._sent: dict[str, int] = {}
+        self._marked: set[str] = set()
+        self.marked_again = 0
         self._bridge: tuple[str, str] | None = None
         self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
         self._task: asyncio.Task[None] | None = None
@@ -110,8 +112,12 @@ class Homeserver:
                     self._sent[transaction] = len(self._sent)
                     self.shown(unquote(room), body)
                 return _answer({"event_id": f"$sent{self._sent[transaction]}"})
-            case ["rooms", room, "receipt", _, _]:
-                self.marked(unquote(room))
+            case ["rooms", room, "receipt", _, event]:
+                if event not in self._marked:
+                    self._marked.add(event)
+                    self.marked(unquote(room))
+                else:
+                    self.marked_again += 1
                 return _answer({})
             case ["account", "whoami"]:
                 return _answer({"user_id": f"@sender:{SERVER}"})

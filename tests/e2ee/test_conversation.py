@@ -64,7 +64,9 @@ def test_both_ends_starting_at_once_agree_on_one_session() -> None:
     talk.send(1)
     talk.newest(0)
     talk.newest(1)
+    assert talk.sides[0].current != talk.sides[1].current, "each end goes on in the other's session"
     talk.settle()
+    assert talk.sides[0].current == talk.sides[1].current
 
 
 def test_both_ends_starting_at_once_read_all_that_crossed() -> None:

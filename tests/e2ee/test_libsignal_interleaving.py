@@ -49,3 +49,4 @@ def test_any_interleaving_with_libsignal(libsignal: Program, steps: list[tuple[s
         else:
             talk.start(who, one_time=pick % 2 == 0)
     talk.settle()
+    assert talk.sides[0].current == talk.sides[1].current

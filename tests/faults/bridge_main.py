@@ -43,7 +43,7 @@ async def run_faulty(config: Config, points: Failpoints) -> int:
 
 
 def main() -> int:
-    config = load_config("config.yaml", os.environ, may_write=True)
+    config = load_config("config.yaml", os.environ)
     log.set_up(config)
     try:
         return asyncio.run(run_faulty(config, Failpoints.from_environment(os.environ)))

@@ -53,13 +53,17 @@ class Given:
 
 @dataclass(frozen=True)
 class Taken:
-    """N_out: bytes the network got. ``text`` is what the contact read under that stanza id, if it could."""
+    """N_out: bytes the network got. ``text`` is what the contact read under that stanza id, if it could.
+
+    ``count`` is above 0 in the answer to a retry receipt.
+    """
 
     chat: Chat
     stanza_id: str
     kind: str
     ciphertext: bytes
     text: str | None
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,12 @@ def out_of_order(logs: Logs) -> Iterator[str]:
 
 
 def sealed_twice(logs: Logs) -> Iterator[str]:
-    """P4: one ciphertext for each message key, over all restarts."""
+    """P4: one ciphertext for each message key, over all restarts; and after a doubt the very same bytes."""
     seen: dict[tuple[bytes, int], bytes] = {}
+    sent: dict[tuple[Chat, str, int], bytes] = {}
     for taken in logs.taken:
+        if sent.setdefault((taken.chat, taken.stanza_id, taken.count), taken.ciphertext) != taken.ciphertext:
+            yield f"{taken.stanza_id} was sealed anew although nobody asked for it again"
         key, body = message_key(taken.kind, taken.ciphertext)
         if seen.setdefault(key, body) != body:
             yield f"ratchet key {key[0].hex()[:16]}, counter {key[1]} sealed two messages to {taken.chat[1]}"

@@ -112,6 +112,7 @@ class Conversation:
         await self.shown(BOB, ANNA, "anna to bob 1")
         await self._home.say(BOB, self.room(BOB, ANNA), "bob 1")
         await self.reads(ANNA, BOB, "bob 1")
+        await self.is_delivered(ANNA, BOB, "anna to bob 1")
 
     async def contact_cannot_read(self) -> None:
         """They ask again, at last with keys, and get it under its own id."""
@@ -155,10 +156,13 @@ class Conversation:
         words = beginning(key)
 
         async def said() -> bool | None:
-            return any(
-                event["room_id"] == room and str(event["content"].get("body", "")).startswith(words)
-                for event in await self.made()
-            ) or None
+            return (
+                any(
+                    event["room_id"] == room and str(event["content"].get("body", "")).startswith(words)
+                    for event in await self.made()
+                )
+                or None
+            )
 
         await self._driver.until(f"the bot to say {key}", said)
 

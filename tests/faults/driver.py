@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from demo.bridge import BridgeProcess
+from tests.faults.homeserver.control import ROOT
 from tests.faults.ports import Fault, environment
 
 LOOK_EVERY_SECONDS = 0.05
@@ -22,26 +24,32 @@ _Seen = TypeVar("_Seen")
 
 
 class BridgeFailed(Exception):
-    """The bridge ended by itself, or what was waited for did not come."""
+    """The bridge ended by itself."""
+
+
+class WaitedInVain(Exception):
+    """What must come did not come."""
 
 
 class Driver:
-    """Starts the bridge anew whenever a fault killed it; ``killed`` is called then."""
+    """Starts the bridge anew whenever a fault killed it; ``killed`` is called then.
 
-    def __init__(
-        self, bridge: BridgeProcess, report: Path, killed: Callable[[], Awaitable[None]] | None = None
-    ) -> None:
+    ``code`` is the folder whose packages the bridge runs from.
+    """
+
+    def __init__(self, bridge: BridgeProcess, report: Path, code: Path) -> None:
         self._bridge = bridge
         self._report = report
-        self._killed = killed
+        self._path = f"{code}{os.pathsep}{ROOT}"
         self._keeper: asyncio.Task[None] | None = None
         self._ending = False
+        self.killed: Callable[[], Awaitable[None]] | None = None
         self.deaths = 0
 
     def start(self, faults: Sequence[Fault] = ()) -> None:
         """Keep it running from now on, with these faults armed."""
         self._ending = False
-        values = environment(self._report, faults)
+        values = {**environment(self._report, faults), "PYTHONPATH": self._path}
         self._keeper = asyncio.create_task(self._keep_running(values))
 
     async def stop(self) -> int:
@@ -50,7 +58,7 @@ class Driver:
 
     async def kill(self) -> None:
         """SIGKILL from outside, and no new start."""
-        await self._end(lambda: self._bridge.kill() or 0)
+        await self._end(self._killed_from_outside)
 
     async def until(
         self,
@@ -72,7 +80,7 @@ class Driver:
                         deaths = self.deaths
                         await again()
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
-        raise BridgeFailed(f"waited in vain for {what}; the bridge's last words:\n{self._bridge.log(60)}")
+        raise WaitedInVain(f"waited in vain for {what}; the bridge's last words:\n{self._bridge.log(60)}")
 
     def check(self) -> None:
         """Raise what the keeper met."""
@@ -88,14 +96,17 @@ class Driver:
             if code != -signal.SIGKILL:
                 raise BridgeFailed(f"the bridge ended with {code}; its last words:\n{self._bridge.log(60)}")
             self.deaths += 1
-            if self._killed is not None:
-                await self._killed()
+            if self.killed is not None:
+                await self.killed()
+
+    def _killed_from_outside(self) -> int:
+        self._bridge.kill()
+        return -signal.SIGKILL
 
     async def _end(self, how: Callable[[], int | None]) -> int:
-        self.check()
         self._ending = True
         code = await asyncio.to_thread(how)
         if self._keeper is not None:
-            await self._keeper
+            await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
         return -1 if code is None else code

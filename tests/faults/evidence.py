@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 
 def logs(home: Sequence[Json], network: Json, rooms: Mapping[str, Chat], users: Sequence[str]) -> Logs:
-    """The logs. ``home`` and ``network`` as the fakes give them (``Network.evidence``), ``rooms`` the portals."""
+    """The logs. ``home`` and ``network`` (``Network.evidence``) as the fakes give them; ``rooms``: the portals."""
     return Logs(
         asked=_asked(home, rooms, users),
         shown=_shown(home, rooms),
@@ -83,6 +83,7 @@ def _taken(network: Json) -> list[Taken]:
             entry["kind"],
             bytes.fromhex(entry["ciphertext"]),
             entry["text"],
+            entry["count"],
         )
         for entry in network["n_out"]
     ]

@@ -125,6 +125,10 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
             logs, taken=(*logs.taken, Taken(CHAT, "S1", "pkmsg", first(sealed(0, b"ONE")), "u1"))
         ),
     ),
+    "a message is sealed anew under a new key": (
+        "P4",
+        lambda logs: replace(logs, taken=(*logs.taken, Taken(CHAT, "S2", "msg", sealed(2, b"2"), "u2"))),
+    ),
     "a message is not reported as delivered": ("R", lambda logs: replace(logs, receipts=logs.receipts[:1])),
 }
 
@@ -154,6 +158,11 @@ def test_a_refused_event_takes_no_part_in_the_order_and_one_sent_again_may_come_
     assert violations(refused) == []
     given = (GOOD.given[0], GOOD.given[1], replace(GOOD.given[0], ciphertext=b"again"))
     assert violations(replace(GOOD, given=given, shown=tuple(reversed(GOOD.shown)))) == []
+
+
+def test_a_message_may_be_sealed_anew_when_it_was_asked_for_again() -> None:
+    again = Taken(CHAT, "S2", "msg", sealed(2, b"2"), "u2", count=1)
+    assert violations(replace(GOOD, taken=(*GOOD.taken, again))) == []
 
 
 def test_our_own_reader_agrees_with_the_sealer_about_keys() -> None:

@@ -1,4 +1,4 @@
-"""Everything the conversation takes place in: fake homeserver, sandbox and bridge as processes of their own."""
+"""What the conversation takes place in: fake homeserver, sandbox and bridge, each a process of its own."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ class World:
         broken = await self.violations(settled=settled)
         if broken:
             raise PromiseBroken("\n".join(map(str, broken)))
+
+    async def check_unsettled(self) -> None:
+        """The check after a kill: nothing that must never be was seen so far."""
+        await self.check(settled=False)
 
     @property
     def report(self) -> Report:

@@ -18,8 +18,9 @@ IMPURE = {
     "time", "urllib.request", "uuid",
 }  # fmt: skip
 
-SANDBOX_EDGES = {"control", "main", "server", "web"}
-"""The sandbox's edges; all else of it is rules over plain state, so that it also runs within a simulation."""
+SANDBOX_EDGES = {"control", "files", "main", "server", "web"}
+"""The sandbox's edges, ``control`` with its parts such as ``control_people``. All else of it is rules over
+plain state, so that it also runs within a simulation."""
 
 FORBIDDEN_IMPORTS = {"time", "random", "secrets", "socket", "select", "selectors", "uuid"}
 
@@ -42,7 +43,8 @@ def pure_modules() -> list[Module]:
         for module in modules("bridge")
         if FLOORS.get(room(module.name), 9) <= HIGHEST_PURE_FLOOR
         or (
-            room(module.name) == "sandbox" and module.name.split(".")[2:3] not in [[e] for e in SANDBOX_EDGES]
+            room(module.name) == "sandbox"
+            and module.name.split(".")[-1].partition("_")[0] not in SANDBOX_EDGES
         )
     ]
 

@@ -37,8 +37,10 @@ NOT_FOR_USERS = {
     "TypeError",
     "LookupError",
     "KeyError",
+    "Metric",
 }
-"""Errors whose words go to the log or to the admin's terminal."""
+"""What only the admin reads: the words of errors go to the log or the terminal, those of a metric to its
+help. A person is told what a ``GiveUp`` carries, and that is a sentence of the catalogue."""
 
 
 @dataclass(frozen=True)

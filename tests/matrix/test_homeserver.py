@@ -68,9 +68,12 @@ async def test_a_token_of_no_registration_is_rejected_as_a_matter_of_the_registr
     assert refused.value.errcode == "M_UNKNOWN_TOKEN" and refused.value.concerns_registration
 
 
-async def test_registering_twice_is_harmless(homeserver: HttpHomeserver) -> None:
+async def test_registering_twice_is_harmless(homeserver: HttpHomeserver, anna: Client) -> None:
     await homeserver.register("ib_twice")
+    await homeserver.set_display_name(ghost("twice"), "Ben (WhatsApp)")
     await homeserver.register("ib_twice")
+    profile = await anna.call("GET", "profile", ghost("twice"))
+    assert profile["displayname"] == "Ben (WhatsApp)"
 
 
 async def test_a_name_outside_our_namespace_is_exclusive_to_others(homeserver: HttpHomeserver) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
 
 from bridge.content import Text
 from bridge.errors import TryAgain
@@ -14,12 +16,13 @@ from bridge.ids import EventId, RoomId
 from bridge.matrix.errors import Rejected
 from bridge.matrix.events import text_content
 from bridge.matrix.homeserver import HttpHomeserver
+from bridge.matrix.http import MAX_ANSWER_BYTES
 from bridge.matrix.limiter import DEFAULT_WAIT_SECONDS, MAX_WAIT_SECONDS, Limiter
 from bridge.matrix.registration import main_document, new_registration
 from tests.faults.homeserver.control import Control, here
 from tests.faults.homeserver.mischief import Fault
 from tests.matrix.conftest import BOT, SERVER, fixed_bytes
-from tests.matrix.support import HandClock
+from tests.matrix.support import HandClock, serving
 from tests.matrix.test_homeserver import room_of
 
 MAIN = new_registration("interop", "http://127.0.0.1:9", fixed_bytes("fake"))
@@ -81,6 +84,52 @@ async def test_what_may_pass_is_tried_again_and_then_works(pair: Pair, fault: Fa
         await pair.send()
     assert await pair.fake.faults() == []
     assert await pair.send()
+
+
+async def versions_from(answer: Callable[[web.Request], Awaitable[web.Response]]) -> Sequence[str]:
+    """What the port makes of one handler's answer to GET /versions."""
+    clock = HandClock()
+    async with serving([web.get("/_matrix/client/versions", answer)]) as server:
+        port = port_on(f"http://127.0.0.1:{server}", clock, Limiter(clock))
+        try:
+            return await port.versions()
+        finally:
+            await port.close()
+
+
+async def test_a_redirect_is_not_followed_so_that_the_token_goes_nowhere_else() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=307, headers={"Location": "/_matrix/client/versions?again"})
+
+    with pytest.raises(TryAgain):
+        await versions_from(answer)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_an_answer_is_read_up_to_its_limit_and_no_further(beyond: int) -> None:
+    body = b'{"versions":["v1.11"]}'
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=body + b" " * (MAX_ANSWER_BYTES - len(body) + beyond))
+
+    if beyond:
+        with pytest.raises(TryAgain, match="beyond"):
+            await versions_from(answer)
+    else:
+        assert await versions_from(answer) == ["v1.11"]
+
+
+async def test_a_compressed_answer_is_not_unpacked() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        packed = gzip.compress(b'{"versions":["v1.11"]}')
+        return web.Response(body=packed, headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(TryAgain, match="compressed"):
+        await versions_from(answer)
 
 
 @pytest.mark.fault("F14")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.ports import Kind, Row, Statement, Unit, Value
 from bridge.store.database import Database, open_database
+from bridge.store.postgres_connections import CONNECTIONS
 from bridge.store.errors import AlreadyThere, Fenced, Stale
 
 SCHEMA = Path(__file__).with_name("schema")
@@ -128,7 +129,12 @@ async def versions(database: Database) -> dict[int, int]:
 
 
 async def open_at(
-    url: str, *, schema: Path = SCHEMA, profile_id: str = PROFILE, backup: bool = True
+    url: str,
+    *,
+    schema: Path = SCHEMA,
+    profile_id: str = PROFILE,
+    backup: bool = True,
+    connections: int = CONNECTIONS,
 ) -> Database:
     """Open a database with the tests' own schema."""
     return await open_database(
@@ -139,4 +145,5 @@ async def open_at(
         backup=backup,
         wakes=WAKES,
         schema_folder=schema,
+        connections=connections,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.errors import Misconfigured
 from bridge.store.master_key import load_master_key, parse_master_key
+from tests.peers.presence import missing
 from tests.store.support import CountedRandom
 
 KEY = bytes(range(32))
@@ -75,8 +76,9 @@ def test_what_is_no_file_is_refused(path: Path, make: object) -> None:
 
 
 @pytest.mark.threat("S28")
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_file_of_another_user_is_refused(path: Path) -> None:
+    if os.geteuid() != 0:
+        missing("root", "only it can give a file away; run the tests as root")
     write(path, KEY.hex())
     os.chown(path, 12345, -1)
     with pytest.raises(Misconfigured, match="another user"):

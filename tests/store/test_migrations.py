@@ -170,6 +170,7 @@ async def test_a_newer_database_that_says_it_is_compatible_is_used(url: str, tmp
     await (await open_at(url, schema=folder)).close()
     database = await open_at(url)
     await database.commit(put(1))
+    assert await versions(database) == {1: 1}
     await database.close()
 
 

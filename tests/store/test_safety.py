@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bridge.errors import Misconfigured
 from bridge.store.database import sqlite_path
 from bridge.store.postgres_connections import check_safe
 from bridge.store.sqlite import SqliteEngine, check_engine
-from tests.store.engines import PostgresServer, running_server
+from tests.store.engines import PostgresServer, run_at, running_server
 from tests.store.support import open_at, put, versions
 
 SAFE: dict[str, Any] = {
@@ -112,6 +113,18 @@ def test_an_address_as_other_bridges_write_it_is_understood() -> None:
     wanted = Path("/data/bridge.db")
     assert sqlite_path("sqlite3-fk-wal:/data/bridge.db") == wanted
     assert sqlite_path("sqlite3-fk-wal:file:/data/bridge.db?_txlock=immediate") == wanted
+
+
+@pytest.mark.parametrize(("allowed", "opened"), [(1, 3), (3, 3), (5, 5)])
+async def test_postgresql_sees_no_more_connections_than_allowed(
+    postgres_url: str, allowed: int, opened: int
+) -> None:
+    database = await open_at(postgres_url, connections=allowed)
+    slow = "SELECT version FROM thing WHERE EXISTS (SELECT pg_sleep(0.05))"
+    await asyncio.gather(*(database.read(slow) for _ in range(3 * opened)))
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'interop-bridge-%'"
+    assert (await run_at(postgres_url, f"{count} AND datname = current_database()"))[0][0] == opened
+    await database.close()
 
 
 async def test_rows_survive_the_process(url: str) -> None:

@@ -236,6 +236,7 @@ async def test_a_unit_that_cannot_be_run_is_a_mistake_and_leaves_nothing(
 async def test_an_empty_unit_is_committed(database: Database) -> None:
     await database.commit(unit(THING))
     await database.commit(unit(THING, put=[]))
+    assert await versions(database) == {}
 
 
 async def test_a_row_may_hold_more_than_its_statement_asks_for(database: Database) -> None:

@@ -18,7 +18,7 @@ def test_five_fields_and_the_tokens_are_enough() -> None:
     assert loaded.config.network.connection == "on-demand"
     assert loaded.config.database.url == "sqlite3-fk-wal:bridge.db"
     assert loaded.config.matrix.room_version == "11"
-    assert loaded.config.matrix.federate_rooms is False
+    assert loaded.config.matrix.delivery_receipts is True
     assert loaded.config.bot_user == "@interopbot:home.test"
 
 
@@ -51,10 +51,11 @@ def test_sections_of_other_bridges_are_accepted_with_one_warning() -> None:
     text = (
         MINIMAL
         + "analytics: {token: null, url: https://x}\nbackfill: {enabled: true}\ndirect_media: {a: 1}\n"
+        + "provisioning: {shared_secret: generate, debug_endpoints: true}\n"
     )
     warnings = load(text).warnings
     assert len(warnings) == 1
-    assert "analytics, direct_media, backfill" in warnings[0].what
+    assert "analytics, direct_media, backfill, provisioning" in warnings[0].what
 
 
 def test_keys_of_other_bridges_are_accepted_with_the_same_warning() -> None:
@@ -65,6 +66,17 @@ def test_keys_of_other_bridges_are_accepted_with_the_same_warning() -> None:
     assert len(warnings) == 1
     assert not warnings[0].unknown_key
     assert "homeserver.software, encryption.pickle_key" in warnings[0].what
+
+
+def test_keys_that_once_stood_in_our_own_example_are_accepted_with_the_same_warning() -> None:
+    text = MINIMAL + "matrix: {federate_rooms: true}\n"
+    text = text.replace(
+        "appservice:\n", "appservice:\n    ephemeral_events: true\n    bot: {avatar: mxc://a/b}\n"
+    )
+    (warning,) = load(text).warnings
+    assert not warning.unknown_key
+    for key in ("appservice.ephemeral_events", "appservice.bot.avatar", "matrix.federate_rooms"):
+        assert key in warning.what
 
 
 def test_a_key_without_a_value_counts_as_left_out() -> None:

@@ -23,9 +23,9 @@ def test_levels_are_split_at_dots_or_at_double_underscores(name: str) -> None:
 
 
 def test_numbers_and_switches_can_be_set() -> None:
-    read = config(PREFIXED, {"IB_APPSERVICE__PORT": "8080", "IB_MATRIX__FEDERATE_ROOMS": "true"})
+    read = config(PREFIXED, {"IB_APPSERVICE__PORT": "8080", "IB_MATRIX__DELIVERY_RECEIPTS": "false"})
     assert read.appservice.port == 8080
-    assert read.matrix.federate_rooms is True
+    assert read.matrix.delivery_receipts is False
 
 
 def test_a_free_key_may_have_dots() -> None:

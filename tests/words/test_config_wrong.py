@@ -45,6 +45,7 @@ def test_what_is_no_yaml_is_refused_with_its_line(text: str, line: int) -> None:
         f"double_puppet: {{secrets: {{home.test: {SECRET}}}}}\n",
         f"double_puppet: {{secrets: [{SECRET}]}}\n",
         f"provisioning: {{shared_secret: {SECRET}}}\n",
+        f"provisioning: {SECRET}\n",
         f"bridge: {{master_key: {SECRET}}}\n",
         f"database: {{type: postgres, uri: 'mysql://u:{SECRET}@h/d'}}\n",
         f"database: {{uri: 'postgres://u:{SECRET}@h/d'}}\n",
@@ -106,7 +107,7 @@ def test_a_wrong_value_is_named_with_its_line_and_the_remedy(
         ("public: {port: 29317}", "appservice.port as well", 11),
         ("admin: {port: 29318}", "public.port as well", 11),
         ("public: {address: bridge.home.test}", "is no address", 11),
-        ("bridge2: {}\nmatrix: {federate_rooms: maybe}", "neither true nor false", 11),
+        ("bridge2: {}\nmatrix: {delivery_receipts: maybe}", "neither true nor false", 11),
         ("matrix: []", "a list stands where a section belongs", 11),
         ("logging: {min_level: loud}", "'loud' is no choice", 11),
         ("logging: {writers: stdout}", "where a list belongs", 11),
@@ -174,9 +175,3 @@ def test_letting_in_several_under_personal_custody_is_warned_of() -> None:
     text = MINIMAL.replace("permissions:\n", "permissions:\n        home.test: user\n")
     (found,) = load(text).warnings
     assert "only the first can opt in" in found.what
-
-
-def test_a_secret_to_generate_is_refused_where_nothing_may_be_written() -> None:
-    text = MINIMAL + "provisioning: {shared_secret: generate}\n"
-    assert load(text).warnings == ()
-    assert refusal(text, purpose=Purpose(may_write=False)).exit_code == 11

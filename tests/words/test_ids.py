@@ -62,7 +62,7 @@ def test_an_identifier_is_read_and_printed(text: str, jid: Jid) -> None:
     ],
 )
 def test_what_is_no_identifier_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="identifier|16 bits"):
+    with pytest.raises(ValueError, match=r"identifier|16 bits"):
         Jid.parse(text)
 
 

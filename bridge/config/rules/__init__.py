@@ -16,8 +16,6 @@ class Purpose:
 
     generating: bool = False
     """A registration is made: it needs no tokens yet, and no profile."""
-    may_write: bool = True
-    """Whether the config file may be written (not with ``--no-update``)."""
 
 
 Rule = Callable[[Config], Findings]
@@ -27,14 +25,11 @@ ALWAYS: tuple[Rule, ...] = (
     parts.listeners, parts.secrets, parts.encryption, parts.logging,
 )  # fmt: skip
 TO_RUN: tuple[Rule, ...] = (people.profile, people.permissions, matrix.homeserver, matrix.tokens)
-UNWRITABLE: tuple[Rule, ...] = (parts.left_to_generate,)
 
 
 def judge(config: Config, purpose: Purpose) -> Iterator[Finding]:
     """Everything the rules say."""
-    rules = [] if purpose.generating else [*TO_RUN]
-    rules += [*ALWAYS, *(() if purpose.may_write else UNWRITABLE)]
-    for rule in rules:
+    for rule in ALWAYS if purpose.generating else TO_RUN + ALWAYS:
         for finding in rule(config):
             without_domain = purpose.generating and finding.path == "homeserver.domain"
             yield replace(finding, exit_code=NO_DOMAIN) if without_domain else finding

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from bridge.config.findings import DATABASE, Finding, Findings, warning
-from bridge.config.model import DISABLE, GENERATE, Config
+from bridge.config.model import Config
 from bridge.config.rules.placeholders import (
-    MIN_SECRET_CHARACTERS,
     PLACEHOLDER_DATABASE,
     PLACEHOLDER_DOMAINS,
     is_address,
@@ -97,23 +96,6 @@ def secrets(config: Config) -> Findings:
                 "it does not begin with as_token:.",
                 "Write as_token: and the token of the second registration, in quotes.",
             )
-    shared = config.provisioning.shared_secret.get_secret_value()
-    if shared not in (GENERATE, DISABLE) and len(shared) < MIN_SECRET_CHARACTERS:
-        yield warning(
-            "provisioning.shared_secret",
-            "it is too short, so the provisioning API stays off.",
-            "Write at least 16 characters, or disable.",
-        )
-
-
-def left_to_generate(config: Config) -> Findings:
-    """Values that would have to be written, where nothing may be."""
-    if config.provisioning.shared_secret.get_secret_value() == GENERATE:
-        yield Finding(
-            "provisioning.shared_secret",
-            "it says generate, but the config may not be written (--no-update).",
-            "Write a secret of at least 16 characters, or disable.",
-        )
 
 
 def encryption(config: Config) -> Findings:

@@ -188,11 +188,11 @@ class Channel:
         try:
             answer = await self._on_stanza(stanza)
         except RemoteProtocolError as error:
-            _log.warning("stanza not understood", tag=stanza.tag, error=str(error))
+            _log.warning("stanza not understood", kind=stanza.tag, error=str(error))
             return
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
             level = _log.warning if isinstance(error, BridgeError) else _log.exception
-            level("stanza not stored", tag=stanza.tag, error=type(error).__name__)
+            level("stanza not stored", kind=stanza.tag, error=type(error).__name__)
             self._finish(Why.NOT_STORED)
             return
         finally:
@@ -231,7 +231,7 @@ class Channel:
             try:
                 await self.send(stanza, step=step)
             except LocalProtocolError as error:
-                _log.error("reply not sent", tag=stanza.tag, error=str(error))
+                _log.error("reply not sent", kind=stanza.tag, error=str(error))
             except TryAgain:
                 return  # the connection has ended; what was not acknowledged comes again
 

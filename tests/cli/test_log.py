@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,6 @@ from bridge.config.model import Logging, Writer
 from bridge.errors import Misconfigured
 from bridge.ports import Step
 from bridge.states import AccountState
-from tests.house.source import modules, show
 
 SENTENCE = "meet me at noon"
 """It could be an event of ours: that events are constants of the program is another test's subject."""
@@ -125,7 +123,7 @@ def test_a_trace_names_places_and_only_at_debug(capsys: pytest.CaptureFixture[st
         line = json.loads(capsys.readouterr().out)
         assert line["error"] == "ValueError"
         assert ("trace" in line) is expected
-        assert not expected or line["trace"][0].startswith("test_cli_log.py:")
+        assert not expected or line["trace"][0].startswith("test_log.py:")
 
 
 def test_a_trace_cannot_be_forged() -> None:
@@ -145,27 +143,3 @@ def test_without_a_writer_the_start_ends() -> None:
     with pytest.raises(Misconfigured) as caught:
         log.set_up(Config(logging=Logging(writers=(Writer(type="file"),))))
     assert caught.value.exit_code == 12
-
-
-def test_every_event_of_the_program_is_a_constant_with_allowed_keys() -> None:
-    problems = []
-    for module in modules("bridge"):
-        for call in ast.walk(module.tree):
-            if not (isinstance(call, ast.Call) and is_log_call(call)):
-                continue
-            event = call.args[0] if len(call.args) == 1 else None
-            if not isinstance(event, ast.Constant) or log.sentence(event.value) == log.DROPPED:
-                problems.append(f"{module.path}:{call.lineno}: an event that is no fixed sentence")
-            keys = {word.arg for word in call.keywords} - log.ALLOWED - {"exc_info"}
-            problems += [f"{module.path}:{call.lineno}: {key} is not on the list" for key in keys]
-    assert not problems, show(problems)
-
-
-def is_log_call(call: ast.Call) -> bool:
-    target = call.func
-    return (
-        isinstance(target, ast.Attribute)
-        and target.attr in {"debug", "info", "warning", "error", "exception", "critical"}
-        and isinstance(target.value, ast.Name)
-        and target.value.id.lower().strip("_") in {"log", "logger"}
-    )

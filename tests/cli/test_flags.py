@@ -16,7 +16,7 @@ from bridge.cli import told
 from bridge.config import Level, example_text, load
 from bridge.errors import Misconfigured
 from bridge.ids import UserId
-from tests.house.cli_support import Terminal, filled_in, terminal
+from tests.cli.support import Terminal, filled_in, terminal
 
 __all__ = ["terminal"]
 
@@ -97,15 +97,6 @@ def test_the_registration_can_be_printed(terminal: Terminal) -> None:
         == load(Path("config.yaml").read_text()).config.appservice.as_token.get_secret_value()
     )
     assert not Path("registration.yaml").exists()
-
-
-def test_a_secret_to_generate_is_written_with_the_registration(terminal: Terminal) -> None:
-    filled_in()
-    text = Path("config.yaml").read_text().replace("shared_secret: disable", "shared_secret: generate")
-    Path("config.yaml").write_text(text)
-    assert terminal("-g").code == 0
-    secret = load(Path("config.yaml").read_text()).config.provisioning.shared_secret.get_secret_value()
-    assert len(secret) == 64
 
 
 def test_no_update_and_a_registration_exclude_each_other(terminal: Terminal) -> None:

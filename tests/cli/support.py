@@ -12,7 +12,7 @@ import structlog
 from bridge.cli import invoke
 from bridge.config import example_text
 
-PROFILE = Path(__file__).parent / "cli_profile.yaml"
+PROFILE = Path(__file__).parent / "profile.yaml"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.cli_support import PROFILE, Terminal, filled_in, terminal
+from tests.cli.support import PROFILE, Terminal, filled_in, terminal
 
 __all__ = ["terminal"]
 

@@ -1,0 +1,79 @@
+"""Every failpoint there is, and how they are shared out over runs of the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bridge.ports import Step
+from bridge.store import kinds
+from tests.faults.ports import Fault, Passed, Side
+
+STEPS: Mapping[str, Sequence[Step]] = {
+    "dialer": (Step.DIAL,),
+    "stream": (
+        Step.HANDSHAKE,
+        Step.SEND,
+        Step.ACKNOWLEDGE,
+        Step.RECEIPT,
+        Step.ASK,
+        Step.FETCH_KEYS,
+        Step.KEEP_ALIVE,
+    ),
+    "web": (Step.ENLIST, Step.LOOK_UP),
+    "homeserver": (
+        Step.ASK,
+        Step.PING,
+        Step.REGISTER_GHOST,
+        Step.PROFILE,
+        Step.CREATE_ROOM,
+        Step.ROOM_STATE,
+        Step.LOOK_UP,
+        Step.INVITE,
+        Step.JOIN,
+        Step.LEAVE,
+        Step.SHOW,
+        Step.NOTICE,
+        Step.REDACT,
+        Step.MARK_READ,
+        Step.ACCOUNT_DATA,
+    ),
+}
+"""The steps that each port is called with."""
+
+NOT_PASSED: Mapping[str, str] = {}
+"""Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
+
+SIDES: Sequence[Side] = ("before", "after")
+KILLS_A_RUN = 9
+"""A restart costs two seconds; with more kills in a run the later ones all fall on its end."""
+
+
+def every_failpoint() -> list[Passed]:
+    """Both sides of every step on its port and of every kind of unit."""
+    named = [f"store.{kind.name}" for kind in kinds.ALL]
+    named += [f"{port}.{step.value}" for port, steps in STEPS.items() for step in steps]
+    return [(where, side) for where in named for side in SIDES]
+
+
+def to_pass() -> list[Passed]:
+    """Those that the conversation has to pass."""
+    return [each for each in every_failpoint() if each[0] not in NOT_PASSED]
+
+
+def groups() -> list[list[Passed]]:
+    """The failpoints dealt out over runs like cards, so that neighbours are not killed in the same run."""
+    points = to_pass()
+    runs = -(-len(points) // KILLS_A_RUN)
+    return [points[first::runs] for first in range(runs)]
+
+
+def kills(group: Sequence[Passed], passed: Mapping[Passed, int], number: int) -> list[Fault]:
+    """A kill at each failpoint of a group. ``passed``: how often an unharmed run passes each.
+
+    Which hit it is differs from group to group; the second half of what an unharmed run passes is left
+    out, since what has been killed may take another way.
+    """
+    return [
+        Fault(where, side, hit=1 + number * 7 % max(1, passed.get((where, side), 1) // 2))
+        for where, side in group
+    ]

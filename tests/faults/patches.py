@@ -1,0 +1,152 @@
+"""Bridges that are broken on purpose, as patches of the source, each with the fault that shows it.
+
+reliability.md 4.7, with its numbers. A patch that no longer applies is a failure too.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.homeserver.control import ROOT
+from tests.faults.ports import Fault
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Each of ``edits`` is a text that stands once in ``file``, and what it becomes."""
+
+    name: str
+    file: str
+    edits: Sequence[tuple[str, str]]
+    faults: Sequence[Fault]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+_COMMIT_SEAL = """        await self._parts.store.commit(
+            kinds.unit(
+                kinds.SEAL,
+"""
+_MOVED = """                **self._sessions.moved(unlocked, held, sealed.record),
+"""
+_KEPT = """        return replace(entry, state=SEALED, body=body)
+"""
+_DELIVER = """            await self._deliver(entry, unlocked, contact, stanza, message.event_id)
+"""
+
+PATCHES: Sequence[Patch] = (
+    Patch(
+        "1 reply 200 before commit",
+        "matrix/endpoint.py",
+        [
+            (
+                """                    await self._intake.accept(received)
+""",
+                """                    import asyncio
+                    self._late = asyncio.ensure_future(self._intake.accept(received))
+""",
+            )
+        ],
+        [Fault("store.intake", "before", "fail", hit=8)],
+    ),
+    Patch(
+        "2 dedupe by transaction id",
+        "matrix/transactions.py",
+        [
+            ("        parts = [_event(event) for", "        parts = [_event(event, transaction_id) for"),
+            ("def _event(event: Any) ->", "def _event(event: Any, transaction_id: str) ->"),
+            ('    return Received("event", ', '    key += transaction_id\n    return Received("event", '),
+        ],
+        [],
+    ),
+    Patch(
+        "5 two commits around the ratchet",
+        "flow/outbound.py",
+        [
+            (_MOVED, ""),
+            (
+                _KEPT,
+                """        moved = self._sessions.moved(unlocked, held, sealed.record)
+        await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
+"""
+                + _KEPT,
+            ),
+        ],
+        [Fault("store.identity", "before", hit=hit) for hit in (2, 4, 6, 8)],
+    ),
+    Patch(
+        "6 send before commit",
+        "flow/outbound.py",
+        [
+            (
+                _COMMIT_SEAL,
+                """        async with self._connections.use(account.account_id) as link:
+            await link.send(outgoing.to_stanza("to"), step=Step.SEND)
+"""
+                + _COMMIT_SEAL,
+            )
+        ],
+        [Fault("store.seal", "before", hit=hit) for hit in (1, 3, 5)],
+    ),
+    Patch(
+        "7 re-seal on retry",
+        "flow/outbound.py",
+        [
+            (
+                _DELIVER,
+                """            async with self._sessions.held(unlocked, contact.contact_id) as held:
+                plain, rng = unlocked.vault.open(_BODY, key, message.body), self._parts.random.bytes
+                padded, now = payload.pad(plain, rng), self._parts.clock.now()
+                anew = signal.seal(held.record, unlocked.own, padded, rng, now)
+                moved = self._sessions.moved(unlocked, held, anew.record)
+                await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
+            id, peer = str(stanza.attributes["id"]), contact.person.jid
+            stanza = Outgoing(id, peer, anew.kind, anew.ciphertext).to_stanza("to")
+"""
+                + _DELIVER,
+            )
+        ],
+        [Fault("store.accepted", "before", hit=hit) for hit in (1, 3)],
+    ),
+    Patch(
+        "8 ack before save",
+        "flow/arrivals.py",
+        [
+            (
+                """            await self._store(unlocked, new)
+""",
+                """            import asyncio
+            self._late = asyncio.ensure_future(self._store(unlocked, new))
+""",
+            )
+        ],
+        [Fault("store.arrive", "before", hit=3)],
+    ),
+    Patch(
+        "9 random Matrix transaction id",
+        "flow/parts.py",
+        [
+            (
+                "        return transaction_id(self.secret, *parts)\n",
+                "        return transaction_id(self.secret, *parts, self.random.bytes(8))\n",
+            )
+        ],
+        [Fault("homeserver.show", "after", hit=2)],
+    ),
+)
+
+
+def broken(patch: Patch, folder: Path) -> Path:
+    """A folder with the patched package in it."""
+    shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=shutil.ignore_patterns("__pycache__"))
+    file = folder / "bridge" / patch.file
+    text = file.read_text()
+    for old, new in patch.edits:
+        assert text.count(old) == 1, f"{patch.name} no longer applies to {patch.file}"
+        text = text.replace(old, new)
+    file.write_text(text)
+    return folder

@@ -1,0 +1,28 @@
+"""The harness bites: a bridge that is broken in one of the known ways does not get through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.driver import WaitedInVain
+from tests.faults.kills import sqlite, survives
+from tests.faults.patches import PATCHES, Patch, broken
+from tests.faults.world import PromiseBroken
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+def test_every_patch_applies(patch: Patch, tmp_path: Path) -> None:
+    file = broken(patch, tmp_path) / "bridge" / patch.file
+    compile(file.read_text(), patch.file, "exec")
+    assert file.exists()
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("patch", PATCHES, ids=str)
+async def test_a_bridge_that_is_broken_on_purpose_is_caught(patch: Patch, tmp_path: Path) -> None:
+    code = broken(patch, tmp_path / "code")
+    with pytest.raises((PromiseBroken, WaitedInVain)):
+        await survives(tmp_path, sqlite(), patch.faults, code=code)
