@@ -79,13 +79,18 @@ async def run(config: Config, ports: Ports | None = None) -> int:
         own_web = WebClient()
         offset = profile.clock_offset_file
         clock: Clock = RealClock() if offset is None else ControlledClock(Path(offset))
-        ports = Ports(clock, OperatingSystemRandom(), TcpDialer(), own_web)
+        announce = _unknown_client if profile.client_address == "PROXY-v2" else None
+        ports = Ports(clock, OperatingSystemRandom(), TcpDialer(announce), own_web)
     try:
         bridge = Bridge(config, profile, ports)
         return await bridge.run()
     finally:
         if own_web is not None:
             await own_web.close()
+
+
+def _unknown_client() -> None:
+    """Where a user's client is, only their homeserver knows; nothing is invented (docs/differences.md)."""
 
 
 def _read_text(path: str) -> str:

@@ -213,9 +213,7 @@ class Connections:
             await asyncio.gather(line.task, return_exceptions=True)
 
     async def start(self) -> None:
-        """Open what is to be open always."""
-        if self._parts.settings.connection != "always":
-            return
+        """Open every connection: on demand once, for what came while nobody was here to be woken."""
         for account in await accounts.living(self._parts.store):
             if account.state is AccountState.ENLISTED:
                 (await self._line(account.account_id)).wanted.set()
@@ -270,6 +268,8 @@ class Connections:
             finally:
                 await self._closed(line, link)
             failures, conflicts = await self._after(end, failures, conflicts)
+            if end is not None and NEXT[end.why] in (Next.AFTER_BACKOFF, Next.AT_ONCE):
+                line.wanted.set()  # what was under way is in the mailbox again, and nobody wakes us for it
 
     async def _after(self, end: End | None, failures: int, conflicts: int) -> tuple[int, int]:
         """Wait as the end of a connection demands; the new counts of failures and conflicts."""

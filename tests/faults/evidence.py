@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 
 def logs(home: Sequence[Json], network: Json, rooms: Mapping[str, Chat], users: Sequence[str]) -> Logs:
-    """The logs. ``home`` and ``network`` (``Network.evidence``) as the fakes give them; ``rooms``: the portals."""
+    """The logs. ``home`` and ``network`` as the fakes say (``Network.evidence``), ``rooms`` the portals."""
     return Logs(
         asked=_asked(home, rooms, users),
         shown=_shown(home, rooms),

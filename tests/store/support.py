@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bridge.ports import Kind, Row, Statement, Unit, Value
 from bridge.store.database import Database, open_database
-from bridge.store.postgres_connections import CONNECTIONS
 from bridge.store.errors import AlreadyThere, Fenced, Stale
+from bridge.store.postgres_connections import CONNECTIONS
 
 SCHEMA = Path(__file__).with_name("schema")
 NEXT_SCHEMA = Path(__file__).with_name("schema-next")

@@ -1,0 +1,432 @@
+"""The conformance milestones, through the bridge's own connector and public endpoints (dossier 12.11)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from bridge.adapters.clock import ControlledClock
+from bridge.adapters.randomness import OperatingSystemRandom
+from bridge.adapters.streams import TcpDialer
+from bridge.adapters.web_client import WebClient
+from bridge.curve import KeyPair, key_pair
+from bridge.e2ee import session
+from bridge.e2ee.keys import OwnKeys, SignedPreKey, new_own_keys, new_prekeys, new_signed_prekey
+from bridge.errors import TryAgain
+from bridge.ids import Jid
+from bridge.network.backoff import Why
+from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused
+from bridge.network.errors import LoginRefused, PersonUnreachable
+from bridge.network.interop.connector import Interop, people_names
+from bridge.network.interop.link import InteropLink
+from bridge.network.push_keys import PushKeys
+from bridge.network.push_token import PushTokens
+from bridge.network.tokens import IdentityTokens
+from bridge.ports import Step
+from bridge.profile import Profile, Refusal
+from bridge.web.listeners import Listeners
+from bridge.web.public import public_routes
+from bridge.web.routes import Listener
+from bridge.web.wakes import Wakes
+from bridge.wire import payload
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import Word, info, parse
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.receipt import Receipt
+from tests.contract.support import (
+    LOOPBACK,
+    PATIENCE_S,
+    VARIANTS,
+    Running,
+    SandboxControl,
+    control_of,
+    sandbox_process,
+)
+from tests.network.support import signing_keys
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A sandbox of this module's own: it knows our keys and nobody else's."""
+    with sandbox_process(tmp_path_factory.mktemp("sandbox"), request.param) as process:
+        yield process
+
+
+@dataclass
+class User:
+    """Somebody of ours, and what reached them."""
+
+    identifier: str
+    name: str = "Alice"
+    static: KeyPair = field(default_factory=lambda: key_pair(os.urandom(32)))
+    own: OwnKeys = field(default_factory=lambda: new_own_keys(os.urandom))
+    seen: asyncio.Queue[Stanza] = field(default_factory=asyncio.Queue)
+
+    def __post_init__(self) -> None:
+        self.signed: SignedPreKey = new_signed_prekey(self.own, 1, os.urandom)
+
+    @property
+    def enlistment(self) -> Enlistment:
+        return Enlistment(self.identifier, self.name, self.static, self.own, self.signed)
+
+    async def __call__(self, stanza: Stanza) -> None:
+        self.seen.put_nowait(stanza)
+
+    def credentials(self, login: Jid) -> Credentials:
+        return Credentials(login, self.static, self.own.identity.public, self.identifier, self.name)
+
+
+@dataclass
+class Bridge:
+    """The bridge's edges towards the network, listening where the sandbox was told."""
+
+    profile: Profile
+    connector: Interop
+    clock: ControlledClock
+    woken: asyncio.Queue[str]
+
+    def read(self, stanza: Stanza) -> Word:
+        return parse(stanza, "from", people_names(self.profile.stanzas))
+
+    async def enlisted(self, name: str = "Alice") -> tuple[User, Jid]:
+        user = User(f"@{name.lower()}-{next(_numbers)}:hs.example", name)
+        found = await self.connector.enlist(user.enlistment)
+        assert isinstance(found, Enlisted), found
+        return user, found.login
+
+    async def first(self, user: User, wanted: Callable[[Word], bool]) -> Any:
+        """The next word that is wanted."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                word = self.read(await user.seen.get())
+                if wanted(word):
+                    return word
+
+
+@pytest.fixture
+async def bridge(running: Running) -> AsyncIterator[Bridge]:
+    profile, clock, random, client = running.profile, running.clock, OperatingSystemRandom(), WebClient()
+    woken: asyncio.Queue[str] = asyncio.Queue()
+    wakes = Wakes(woken.put, clock)
+    tokens = PushTokens(profile.push, PushKeys(profile.push.jwks, client, clock), clock)
+    routes = public_routes(
+        jwks=signing_keys().jwks, push_path=profile.push.path, tokens=tokens, wakes=wakes, clock=clock
+    )
+    listeners = Listeners([Listener("public", LOOPBACK, running.partner_port, routes)])
+    await listeners.start()
+    ours = IdentityTokens(profile, signing_keys(), clock, random)
+    try:
+        yield Bridge(profile, Interop(profile, ours, TcpDialer(), client, clock, random), clock, woken)
+    finally:
+        await wakes.stop()
+        await listeners.stop()
+        await client.close()
+
+
+@pytest.fixture
+async def control(running: Running) -> AsyncIterator[SandboxControl]:
+    async with control_of(running) as control:
+        await control.clear_faults()
+        yield control
+
+
+@asynccontextmanager
+async def live(bridge: Bridge, user: User, login: Jid) -> AsyncIterator[InteropLink]:
+    link = await bridge.connector.connect(user.credentials(login), user)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+# M1: identity and enlistment
+
+
+async def test_an_enlistment_repeated_with_the_same_keys_gives_the_same_account(bridge: Bridge) -> None:
+    user, login = await bridge.enlisted()
+    assert bridge.profile.is_ours(login)
+    assert await bridge.connector.enlist(user.enlistment) == Enlisted(login)
+
+
+@pytest.mark.parametrize(
+    ("condition", "state"),
+    [
+        ("bad_integrator", Refusal.SUSPENDED),
+        ("token_expired", Refusal.REAUTHENTICATE),
+        ("identifier_mismatch", Refusal.REFUSED),
+        ("old_version", Refusal.OUTDATED),
+        ("unavailable", Refusal.RETRY),
+    ],
+)
+async def test_a_refused_enlistment_says_what_becomes_of_the_account(
+    bridge: Bridge, control: SandboxControl, condition: str, state: Refusal
+) -> None:
+    await control.fault("refuse_enlistment", condition=condition, retry_after=90)
+    user = User(f"@refused-{next(_numbers)}:hs.example")
+    found = await bridge.connector.enlist(user.enlistment)
+    assert isinstance(found, EnlistRefused)
+    assert (found.reason.state, found.retry_after) == (state, 90)
+
+
+async def test_another_identifier_may_not_take_keys_that_are_in_use(bridge: Bridge) -> None:
+    user, _ = await bridge.enlisted()
+    thief = User(f"@thief-{next(_numbers)}:hs.example", static=user.static, own=user.own)
+    found = await bridge.connector.enlist(thief.enlistment)
+    assert isinstance(found, EnlistRefused)
+    assert found.reason.state is Refusal.REFUSED
+
+
+# M2: the chat channel
+
+
+async def test_every_login_is_let_in_with_a_token_of_its_own(bridge: Bridge) -> None:
+    user, login = await bridge.enlisted()
+    for _ in range(3):
+        async with live(bridge, user, login) as link:
+            assert link.server_time is not None
+            assert isinstance(await bridge.first(user, _is(info.OfflineDone)), info.OfflineDone)
+            assert await link.prekey_count() == 0
+
+
+async def test_the_older_of_two_connections_is_replaced(bridge: Bridge) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as older, live(bridge, user, login) as newer:
+        assert (await older.ended()).why is Why.REPLACED
+        assert newer.end is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "state"),
+    [
+        ("bad_token", Refusal.REAUTHENTICATE),
+        ("unknown_account", Refusal.ENLIST_AGAIN),
+        ("outdated", Refusal.OUTDATED),
+        ("locked", Refusal.SUSPENDED),
+        ("unavailable", Refusal.RETRY),
+    ],
+)
+async def test_a_refused_login_says_what_becomes_of_the_account(
+    bridge: Bridge, control: SandboxControl, condition: str, state: Refusal
+) -> None:
+    user, login = await bridge.enlisted()
+    await control.fault("refuse_login", condition=condition)
+    with pytest.raises(LoginRefused) as caught:
+        await bridge.connector.connect(user.credentials(login), user)
+    assert caught.value.reason.state is state
+
+
+@pytest.mark.fault("F40")
+async def test_an_account_the_network_forgot_is_to_enlist_again(
+    bridge: Bridge, control: SandboxControl
+) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        await control.act(user.identifier, "un_enlist")
+        assert (await link.ended()).why is Why.DISMISSED
+    with pytest.raises(LoginRefused) as caught:
+        await bridge.connector.connect(user.credentials(login), user)
+    assert caught.value.reason.state is Refusal.ENLIST_AGAIN
+    assert await bridge.connector.enlist(user.enlistment) == Enlisted(login)
+    async with live(bridge, user, login) as link:
+        assert link.end is None
+
+
+async def test_a_ban_says_how_long_it_lasts(bridge: Bridge, control: SandboxControl) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login):
+        await control.act(user.identifier, "ban", seconds=3600)
+    with pytest.raises(LoginRefused) as caught:
+        await bridge.connector.connect(user.credentials(login), user)
+    assert caught.value.reason.state is Refusal.SUSPENDED
+    assert caught.value.retry_after is not None
+    assert 3500 < caught.value.retry_after <= 3600
+
+
+@pytest.mark.parametrize(
+    ("act", "why"),
+    [
+        ("disconnect", Why.LOST),
+        ("end", Why.DISMISSED),
+        ("malformed_bytes", Why.BROKEN),
+        ("zip_bomb", Why.BROKEN),
+        ("deep_nesting", Why.BROKEN),
+    ],
+)
+async def test_every_end_has_its_reason(bridge: Bridge, control: SandboxControl, act: str, why: Why) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        await control.act(user.identifier, act)
+        assert (await link.ended()).why is why
+
+
+@pytest.mark.fault("F31")
+@pytest.mark.parametrize("direction", ["cut_outgoing", "cut_incoming"])
+async def test_a_connection_cut_off_during_the_login_can_be_made_anew(
+    bridge: Bridge, control: SandboxControl, direction: str
+) -> None:
+    user, login = await bridge.enlisted()
+    for after in (0, 2, 40, 150):
+        await control.fault(direction, after_bytes=after)
+        with pytest.raises(TryAgain):
+            await bridge.connector.connect(user.credentials(login), user)
+    async with live(bridge, user, login) as link:
+        assert link.end is None
+
+
+async def test_leaving_ends_the_connection_and_the_account(bridge: Bridge) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        await link.delete()
+        assert (await link.ended()).why is Why.DISMISSED
+    with pytest.raises(LoginRefused) as caught:
+        await bridge.connector.connect(user.credentials(login), user)
+    assert caught.value.reason.state is Refusal.ENLIST_AGAIN
+
+
+# Keys and people
+
+
+async def test_our_prekeys_are_kept_by_the_directory_and_a_repeated_upload_changes_nothing(
+    bridge: Bridge,
+) -> None:
+    user, login = await bridge.enlisted()
+    made = new_prekeys(1, 20, os.urandom)
+    async with live(bridge, user, login) as link:
+        for _ in range(2):
+            await link.upload_keys(user.own, user.signed, made)
+            assert await link.prekey_count() == 20
+
+
+async def test_people_are_found_both_ways_and_their_keys_can_be_used(
+    bridge: Bridge, control: SandboxControl
+) -> None:
+    mira = await control.add_person("whatsapp", "+491510000301", "Mira")
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        person = await link.resolve("whatsapp", "+491510000301")
+        assert person is not None
+        assert (str(person.jid), person.service) == (mira["jid"], "whatsapp")
+        (await link.fetch_keys(person.jid)).verify()
+        await link.reach(person.jid)
+
+
+async def test_nobody_cannot_be_found_nor_written_to(bridge: Bridge) -> None:
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        assert await link.resolve("whatsapp", "+491519999999") is None
+        with pytest.raises(PersonUnreachable):
+            await link.fetch_keys(Jid("491519999999", bridge.profile.services[0].jid_server))
+
+
+# M3: one text each way
+
+
+async def test_a_text_goes_out_and_is_accepted_and_confirmed(bridge: Bridge, control: SandboxControl) -> None:
+    mira = await control.add_person("whatsapp", "+491510000302", "Mira")
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        to = Jid.parse(mira["jid"])
+        now = bridge.clock.now()
+        record = session.start(None, user.own, await link.fetch_keys(to), os.urandom, now)
+        text = payload.pad(payload.TextPayload("Hello").to_bytes(), os.urandom)
+        sealed = session.seal(record, user.own, text, os.urandom, now)
+        message = Message("3EB01", to, sealed.kind, sealed.ciphertext)
+        await link.send(message.to_stanza("to"), step=Step.SEND)
+        accepted = await bridge.first(user, _is(Ack))
+        assert (accepted.id, accepted.error) == ("3EB01", None)
+        receipt = await bridge.first(user, _is(Receipt))
+        assert (receipt.ids, receipt.type) == (("3EB01",), None)
+    held = await control.received(mira["jid"])
+    assert [each["text"] for each in held] == ["Hello"]
+
+
+async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
+    bridge: Bridge, control: SandboxControl
+) -> None:
+    mira = await control.add_person("whatsapp", "+491510000303", "Mira")
+    user, login = await bridge.enlisted()
+    async with live(bridge, user, login) as link:
+        await link.upload_keys(user.own, user.signed, new_prekeys(1, 5, os.urandom))
+        await link.reach(Jid.parse(mira["jid"]))
+        await link.resolve("whatsapp", "+491510000303")
+    written = await control.write(mira["jid"], str(login), "Good morning")
+    async with live(bridge, user, login):
+        first = await bridge.first(user, _is(Message))
+    acknowledging = User(user.identifier, user.name, user.static, user.own)
+
+    async def acknowledge(stanza: Stanza) -> Stanza | None:
+        await acknowledging(stanza)
+        word = bridge.read(stanza)
+        return Ack("message", word.id, word.peer).to_stanza("to") if isinstance(word, Message) else None
+
+    link = await bridge.connector.connect(user.credentials(login), acknowledge)
+    again = await bridge.first(acknowledging, _is(Message))
+    assert (first.id, again.id, again.ciphertext) == (written, written, first.ciphertext)
+    assert again.offline
+
+    async def empty() -> bool:
+        return bool((await control.account(user.identifier))["mailbox"] == 0)
+
+    assert await control.until(empty)
+    await link.close()
+
+
+# Push
+
+
+async def test_a_genuine_wake_up_wakes_once_even_when_it_comes_twice(
+    bridge: Bridge, control: SandboxControl
+) -> None:
+    user, login = await bridge.enlisted()
+    mira = await control.add_person("whatsapp", f"+4915100004{next(_numbers):02}", "Mira")
+    async with live(bridge, user, login) as link:
+        await link.upload_keys(user.own, user.signed, new_prekeys(1, 5, os.urandom))
+    await control.fault("duplicate_push")
+    await control.write(mira["jid"], str(login), "Are you there?")
+    async with asyncio.timeout(PATIENCE_S):
+        assert await bridge.woken.get() == user.identifier
+    statuses = await control.until(lambda: _pushes(control, login, 2))
+    assert statuses == [200, 200]
+    assert bridge.woken.empty()
+
+
+FORGERIES = (
+    "wrong_audience",
+    "wrong_issuer",
+    "expired",
+    "long_life",
+    "unsigned",
+    "bad_signature",
+    "unknown_kid",
+    "no_token",
+)
+
+
+@pytest.mark.threat("S8")
+async def test_forged_wake_ups_are_refused_and_wake_nobody(bridge: Bridge, control: SandboxControl) -> None:
+    user, login = await bridge.enlisted()
+    for how in FORGERIES:
+        await control.act(user.identifier, "forged_push", how=how)
+    statuses = await control.until(lambda: _pushes(control, login, len(FORGERIES)))
+    assert statuses == [401] * len(FORGERIES)
+    assert bridge.woken.empty()
+
+
+async def _pushes(control: SandboxControl, login: Jid, count: int) -> list[int]:
+    """The statuses of an account's wake-ups, once so many are answered; nothing before."""
+    statuses = [each["status"] for each in (await control.log())["pushes"] if each["account"] == str(login)]
+    return statuses if len(statuses) == count and None not in statuses else []
+
+
+def _is(kind: type[Any]) -> Callable[[Word], bool]:
+    return lambda word: isinstance(word, kind)
