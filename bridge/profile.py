@@ -187,9 +187,9 @@ class Timers(_Table):
     """Times of the network, in seconds where nothing else is said."""
 
     keep_alive_s: float = 25.0
-    """A connection on which nothing was sent for so long is pinged."""
+    """A connection is pinged this often."""
     keep_alive_deadline_s: float = 10.0
-    """A ping without an answer for so long ends the connection."""
+    """When nothing was heard for so long after a ping, the connection ends."""
     iq_timeout_s: float = 75.0
     """A question without an answer for so long is asked again later."""
     linger_s: float = 30.0

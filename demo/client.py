@@ -13,6 +13,8 @@ import aiohttp
 
 LONG_POLL_SECONDS = 30
 TOTAL_SECONDS = 60.0
+FILTER = '{"room": {"timeline": {"limit": 100}}}'
+"""The most of a timeline that Synapse gives at once; by default a sync leaves out all but ten events."""
 
 
 class Refused(Exception):
@@ -91,7 +93,8 @@ class Client:
     async def sync(self, *, timeout: int = LONG_POLL_SECONDS) -> list[Seen]:
         """What is new since the last call; waits up to ``timeout`` seconds for something."""
         since = {} if self._since is None else {"since": self._since}
-        answer = await self.call("GET", "sync", query={"timeout": str(timeout * 1000), **since})
+        query = {"timeout": str(timeout * 1000), "filter": FILTER, **since}
+        answer = await self.call("GET", "sync", query=query)
         self._since = answer["next_batch"]
         return _seen(answer, self.user_id)
 

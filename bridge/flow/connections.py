@@ -153,8 +153,12 @@ class Connections:
             line = self._lines[account_id]
             answer = line.expect(awaited)
             try:
-                await link.send(stanza, step=step)
-                return await answer
+                # A server that forgets one acknowledgement and answers all else must not hold up a lane.
+                async with self._parts.clock.limit(self._parts.profile.timers.iq_timeout_s):
+                    await link.send(stanza, step=step)
+                    return await answer
+            except TimeoutError as error:
+                raise TryAgain(f"{step.value}: no acknowledgement") from error
             finally:
                 line.expect_no_more(awaited, answer)
 

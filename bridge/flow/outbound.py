@@ -71,11 +71,10 @@ class Outbound:
             return
         try:
             self._allow(unlocked, contact, content)
-            entry = await self._seal(entry, unlocked, contact, content)
+            entry, stanza = await self._seal(entry, unlocked, contact, content)
+            await self._deliver(entry, unlocked, contact, stanza, event.id)
         except GiveUp as refusal:
             await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
-            return
-        await self.resume(entry, unlocked, contact)
 
     async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact) -> None:
         """Go on with a message that was sealed before: the stored bytes, until they are accepted."""
@@ -114,7 +113,9 @@ class Outbound:
         if length > longest:
             raise GiveUp(say("outbound.too_long", length=length, limit=longest))
 
-    async def _seal(self, entry: Entry, unlocked: Unlocked, contact: Contact, content: Content) -> Entry:
+    async def _seal(
+        self, entry: Entry, unlocked: Unlocked, contact: Contact, content: Content
+    ) -> tuple[Entry, Stanza]:
         """One unit: the session moved on and the ciphertext stored. The bundle is fetched outside of it."""
         account = unlocked.account
         assert account.login is not None
@@ -149,13 +150,14 @@ class Outbound:
         plaintext: bytes,
         held: Held,
         sealed: Sealed,
-    ) -> Entry:
+    ) -> tuple[Entry, Stanza]:
         account = unlocked.account
         key = self._parts.account_key(account.account_id)
         outgoing = Outgoing(
             stanza_id(key, EventId(content.id)), contact.person.jid, sealed.kind, sealed.ciphertext
         )
-        body = codec.encode(outgoing.to_stanza("to"))
+        stanza = outgoing.to_stanza("to")
+        body = codec.encode(stanza)
         message_id = message_id_out(self._parts, contact, StanzaId(outgoing.id))
         row = Message(
             message_id,
@@ -181,7 +183,7 @@ class Outbound:
                 **self._sessions.moved(unlocked, held, sealed.record),
             )
         )
-        return replace(entry, state=SEALED, body=body)
+        return replace(entry, state=SEALED, body=body), stanza
 
     async def _resolve_reply(self, contact: Contact, content: Content) -> Content:
         """A reply names a Matrix event; on the network a stanza id, or it quotes where there is none."""

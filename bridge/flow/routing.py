@@ -86,14 +86,13 @@ class Routing:
 
     async def _in_room(self, entry: Entry, event: events.Event) -> None:
         row = await contacts.by_room(self._parts.store, event.room)
-        managed = await messages.management_room(self._parts.store, event.room)
         unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
         if row is not None and unlocked is not None:
             if self._is_command(event, unlocked.account.user_id):
                 await self._talk(entry, event, unlocked.account.user_id, None)
             else:
                 await self._outbound.message_out(entry, event, unlocked, self._people.read(unlocked, row))
-        elif managed is not None:
+        elif (managed := await messages.management_room(self._parts.store, event.room)) is not None:
             await self._talk(entry, event, *managed)
         else:
             await self._nobody(entry, event)

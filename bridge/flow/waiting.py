@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from bridge.errors import BridgeError
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import EventId
+from bridge.ids import EventId, RoomId
 from bridge.matrix import events
 from bridge.ports import Step
 from bridge.sentences import render, say
@@ -18,6 +18,8 @@ from bridge.store.tables import contacts
 
 MARK_AFTER_S = 10.0
 """Longer than any healthy way through, shorter than a person's patience."""
+_INTENDED = "?"
+"""Begins what is kept before the mark stands; the event that it is about follows. No event id begins so."""
 
 
 class Waiting:
@@ -38,19 +40,24 @@ class Waiting:
         await self._unmark(contact)
 
     async def _mark_later(self, contact: Contact, event_id: EventId) -> None:
+        """That a mark is about to stand is kept first: cut short anywhere, it is found again and removed."""
         await self._parts.clock.sleep(MARK_AFTER_S)
         row = await contacts.by_id(self._parts.store, contact.contact_id)
         if row is None or row.waiting_event is not None or row.room_id is None:
             return
-        shown = await self._parts.homeserver.send(
+        await self._keep(contact, EventId(_INTENDED + event_id))
+        await self._keep(contact, await self._show(contact, row.room_id, event_id))
+
+    async def _show(self, contact: Contact, room_id: RoomId, event_id: EventId) -> EventId:
+        """The mark about an event; again, it is the one that stands already."""
+        return await self._parts.homeserver.send(
             self._parts.settings.bot,
-            row.room_id,
+            room_id,
             "m.room.message",
             events.notice_content(render(say("outbound.waiting")), reply_to=event_id),
             transaction_id=self._parts.transaction("waiting", contact.contact_id, event_id),
             step=Step.NOTICE,
         )
-        await self._keep(contact, shown)
 
     async def _unmark(self, contact: Contact) -> None:
         """Idempotent: a mark whose removal was cut short is removed with the next message."""
@@ -58,11 +65,14 @@ class Waiting:
         if row is None or row.waiting_event is None or row.room_id is None:
             return
         with suppress(BridgeError):
+            mark = row.waiting_event
+            if mark.startswith(_INTENDED):
+                mark = await self._show(contact, row.room_id, EventId(mark.removeprefix(_INTENDED)))
             await self._parts.homeserver.redact(
                 self._parts.settings.bot,
                 row.room_id,
-                row.waiting_event,
-                transaction_id=self._parts.transaction("waited", contact.contact_id, row.waiting_event),
+                mark,
+                transaction_id=self._parts.transaction("waited", contact.contact_id, mark),
             )
             await self._keep(contact, None)
 

@@ -119,7 +119,7 @@ def _enlist(
 
 def read(arguments: Arguments) -> Form | Enlisting:
     """The form's values, or why they cannot be taken."""
-    if any(not arguments.get(name) for name in (*SIZES, TOKEN_ARGUMENT)):
+    if any(not any(arguments.get(name, ())) for name in (*SIZES, TOKEN_ARGUMENT)):
         return Enlisting.MISSING_PARAM
     if any(len(arguments[name]) != 1 for name in (*SIZES, TOKEN_ARGUMENT)):
         return Enlisting.BAD_PARAM

@@ -35,7 +35,9 @@ class Gatekeeper:
 
     def enlist(self, arguments: Arguments, now: float, *, may_fetch: bool) -> dict[str, Any] | FetchKeys:
         """The reply to an enlistment, or what has to be fetched first."""
-        return enlistment.enlist(self.state, arguments, now, may_fetch=may_fetch)
+        reply = enlistment.enlist(self.state, arguments, now, may_fetch=may_fetch)
+        self.settle(now)
+        return reply
 
     def keys_fetched(self, integrator: int, document: bytes | None, now: float) -> None:
         """A partner's key set came, or (None) did not."""

@@ -108,7 +108,7 @@ async def start(
         gatekeeper.add_person(
             made.service, made.identifier, made.name, clock.now(), answer=made.answer, opted_in=made.opted_in
         )
-    web_runner = web.AppRunner(partner_side.application(gatekeeper, calls, clock))
+    web_runner = web.AppRunner(partner_side.application(gatekeeper, calls, clock, chat.perform))
     shared = Control(gatekeeper, clock, directory, changes, chat.perform)
     control_runner = web.AppRunner(control.application(shared, keys.control_token))
     found = Ports(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -68,8 +69,10 @@ class Partner:
                 break
 
 
-def application(gatekeeper: Gatekeeper, partner: Partner, clock: Clock) -> web.Application:
-    """The routes that a partner calls; their paths are those of the profile."""
+def application(
+    gatekeeper: Gatekeeper, partner: Partner, clock: Clock, perform: Callable[[], None]
+) -> web.Application:
+    """The routes that a partner calls; their paths are those of the profile. ``perform`` does what the rules put out."""
 
     async def enlist(request: web.Request) -> web.Response:
         form = await request.post()
@@ -78,6 +81,7 @@ def application(gatekeeper: Gatekeeper, partner: Partner, clock: Clock) -> web.A
         if isinstance(reply, FetchKeys):
             await partner.call(reply)
             reply = gatekeeper.enlist(arguments, clock.now(), may_fetch=False)
+        perform()
         return web.json_response(reply)
 
     async def key_set(_request: web.Request) -> web.Response:

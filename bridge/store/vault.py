@@ -8,6 +8,7 @@ cell is to destroy all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -97,16 +98,21 @@ class KeeperBox:
     public: bytes
     _private: bytes | None = field(default=None, repr=False)
 
+    @cached_property
+    def _opener(self) -> SealedBox[PrivateKey] | None:
+        """Made once: it derives the public key from the private one anew."""
+        return None if self._private is None else SealedBox(PrivateKey(self._private))
+
     def seal(self, plaintext: bytes) -> bytes:
         """Seal to the keeper."""
         return bytes(SealedBox(PublicKey(self.public)).encrypt(plaintext))
 
     def open(self, sealed: bytes) -> bytes:
         """What was sealed; ``Unreadable`` when it was for another key or is damaged."""
-        if self._private is None:
+        if self._opener is None:
             raise Unreadable("only the keeper can open this")
         try:
-            return bytes(SealedBox(PrivateKey(self._private)).decrypt(sealed))
+            return bytes(self._opener.decrypt(sealed))
         except (CryptoError, ValueError, TypeError) as error:
             raise Unreadable("a sealed box does not open") from error
 

@@ -37,17 +37,17 @@ Confirmed = Callable[[int, str], None]
 
 
 class Gatekeeper:
-    """``arrived(account, jid, sealed)`` for each message to a person, ``confirmed(account, jid)`` for each receipt."""
+    """``arrived(account, jid, sealed)`` for each message, ``confirmed(account, jid)`` for each receipt."""
 
     def __init__(self) -> None:
         self.arrived: Arrived = lambda account, jid, sealed: None
         self.confirmed: Confirmed = lambda account, jid: None
-        self.logins = 0
         self._lines: dict[int, _Line] = {}
         self._static, self.root = _new_key(), _new_key()
         self._chain = make_chain(self.root, _new_key(), self._static.public, time.time(), secrets.token_bytes)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen."""
@@ -57,8 +57,8 @@ class Gatekeeper:
         """Let nobody in, and end every connection."""
         assert self._server is not None
         self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
+        for writer in self._writers:
+            writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def profile(self, path: Path) -> Path:
@@ -115,6 +115,7 @@ class Gatekeeper:
             certificates=self._chain,
         )
         line = _Line(connection, writer)
+        self._writers.add(writer)
         try:
             while data := await reader.read(CHUNK_BYTES):
                 for event in connection.receive(data):
@@ -128,12 +129,12 @@ class Gatekeeper:
         finally:
             if self._lines.get(line.account) is line:
                 del self._lines[line.account]
+            self._writers.discard(writer)
             writer.close()
 
     def _let_in(self, line: _Line, payload: bytes) -> None:
         line.account = ClientPayload.from_bytes(payload).account_id
         self._lines[line.account] = line
-        self.logins += 1
         for word in (login.Success(NOW), info.OfflinePreview(0), info.OfflineDone(0)):
             line.connection.send(word.to_stanza())
 
@@ -176,4 +177,3 @@ class _Line:
 
 def _new_key() -> KeyPair:
     return key_pair(secrets.token_bytes(32))
-

@@ -40,6 +40,9 @@ class Chat:
     received: list[tuple[Kind, bytes]] = field(default_factory=list, repr=False)
     """What came from the bridge and was not opened yet."""
     written: int = 0
+    """How many messages the person has sealed."""
+    answered: int = 0
+    """How many the owner has written."""
 
     def seal(self, count: int) -> None:
         """Have ``count`` messages ready to go."""
@@ -51,6 +54,11 @@ class Chat:
             self.record = sealed.record
             id_ = f"{self.jid.user}.{self.written}"
             self.sealed.append(Message(id_, self.jid, sealed.kind, sealed.ciphertext, t=NOW, notify="Bench"))
+
+    @property
+    def sent(self) -> int:
+        """How many of the person's messages are out."""
+        return self.written - len(self.sealed)
 
     def next_stanza(self) -> Stanza:
         """The next sealed message as the network delivers it."""

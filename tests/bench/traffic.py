@@ -100,8 +100,7 @@ class World:
         self.out = Way(self._write, lambda chat, count: None)
         self.into = Way(gatekeeper.deliver, lambda chat, count: chat.seal(count))
         self.shown: dict[Chat, list[bytes]] = {chat: [] for chat in chats}
-        self._written = dict.fromkeys(chats, 0)
-        self._checked = dict.fromkeys(chats, (0, 0))
+        self._checked = {chat: (chat.answered, chat.sent) for chat in chats}
         by_room = {str(chat.room): chat for chat in chats}
         by_jid = {(chat.account, str(chat.jid)): chat for chat in chats}
 
@@ -119,20 +118,21 @@ class World:
         gatekeeper.confirmed = lambda account, jid: self.into.finished(by_jid[account, jid])
 
     def _write(self, chat: Chat) -> None:
-        self._written[chat] += 1
-        self.homeserver.write(chat, text(self._written[chat]))
+        chat.answered += 1
+        self.homeserver.write(chat, text(chat.answered))
 
     def check(self) -> None:
         """Every message since the last check arrived, once, in order, and opens."""
         for chat in self.chats:
             out, into = self._checked[chat]
-            opened, written = chat.open_received(), self._written[chat]
-            assert opened == [text(n + 1) for n in range(out, written)], "the people did not get every message"
-            shown, sent = self.shown[chat], chat.written - len(chat.sealed)
-            bodies = [json.loads(content)["body"] for content in shown]
-            assert bodies == [text(n + 1) for n in range(into, sent)], "the homeserver did not get every message"
-            shown.clear()
-            self._checked[chat] = written, sent
+            self._checked[chat] = chat.answered, chat.sent
+            opened, shown = (
+                chat.open_received(),
+                [json.loads(content)["body"] for content in self.shown[chat]],
+            )
+            self.shown[chat].clear()
+            assert opened == [text(n + 1) for n in range(out, chat.answered)], "lost on the way out"
+            assert shown == [text(n + 1) for n in range(into, chat.sent)], "lost on the way in"
         assert not self.homeserver.unexpected, self.homeserver.unexpected
 
 
@@ -153,7 +153,7 @@ def _nothing(_chat: Chat) -> None:
 
 async def flood(subject: Subject, way: Way, chats: Sequence[Chat], each: int) -> Result:
     """``each`` messages in every chat, as fast as they go, ``WINDOW`` of a chat at a time."""
-    left = {chat: each for chat in chats}
+    left = dict.fromkeys(chats, each)
     way.reset()
     for chat in chats:
         way.prepare(chat, each)

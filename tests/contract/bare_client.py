@@ -100,8 +100,16 @@ class BareClient:
         return {name: value for name, value in made.items() if value is not None}
 
     def token(self, **changes: Any) -> str:
-        claims = self.partner.claims(self.identifier, self.name, self.static.public, self.own.identity.public)
-        return self.partner.sign({k: v for k, v in (claims | changes).items() if v is not None})
+        return self.partner.sign(self.claims() | changes)
+
+    def claims(self) -> dict[str, Any]:
+        """Those of an honest token for this client."""
+        return self.partner.claims(self.identifier, self.name, self.static.public, self.own.identity.public)
+
+    def expect(self, **chat: Any) -> None:
+        """From now on begin connections in another way than the profile says."""
+        profile = self.partner.profile
+        self.partner.profile = profile.model_copy(update={"chat": profile.chat.model_copy(update=chat)})
 
     async def post(self, form: dict[str, str]) -> Any:
         """The answer to an enlistment call."""
@@ -138,6 +146,7 @@ class BareClient:
             login=ClientPayload(**(values | login)).to_bytes(),
             now=self.partner.clock.now(),
         )
+        await self.close()
         self.seen, self._unread = [], deque()
         self._reader, self._writer = await asyncio.open_connection(profile.chat.host, profile.chat.port)
         await self.flush()

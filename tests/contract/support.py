@@ -240,7 +240,7 @@ class SandboxControl:
     async def change_person(self, member: str, **values: Any) -> Any:
         return await self.call("PATCH", f"/people/{member}", values)
 
-    async def do(self, member: str, what: str, **values: Any) -> Any:
+    async def do(self, member: str, what: str, /, **values: Any) -> Any:
         """Let a person do something: ``write``, ``read``, ``type``, ``reinstall``, ..."""
         return await self.call("POST", f"/people/{member}/{what}", values)
 
@@ -265,7 +265,7 @@ class SandboxControl:
     async def clear_faults(self) -> None:
         await self.call("DELETE", "/faults")
 
-    async def act(self, account: str, act: str, **parameters: Any) -> None:
+    async def act(self, account: str, act: str, /, **parameters: Any) -> None:
         """Let something happen to an account at once."""
         await self.call("POST", f"/accounts/{account}/acts/{act}", parameters)
 

@@ -22,7 +22,7 @@ from bridge.e2ee.keys import OwnKeys, SignedPreKey, new_own_keys, new_prekeys, n
 from bridge.errors import TryAgain
 from bridge.ids import Jid
 from bridge.network.backoff import Why
-from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused
+from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused, OnStanza
 from bridge.network.errors import LoginRefused, PersonUnreachable
 from bridge.network.interop.connector import Interop, people_names
 from bridge.network.interop.link import InteropLink
@@ -141,15 +141,17 @@ async def control(running: Running) -> AsyncIterator[SandboxControl]:
 
 
 @asynccontextmanager
-async def live(bridge: Bridge, user: User, login: Jid) -> AsyncIterator[InteropLink]:
-    link = await bridge.connector.connect(user.credentials(login), user)
+async def live(
+    bridge: Bridge, user: User, login: Jid, on_stanza: OnStanza | None = None
+) -> AsyncIterator[InteropLink]:
+    link = await bridge.connector.connect(user.credentials(login), on_stanza or user)
     try:
         yield link
     finally:
         await link.close()
 
 
-# M1: identity and enlistment
+# First milestone, identity and enlistment
 
 
 async def test_an_enlistment_repeated_with_the_same_keys_gives_the_same_account(bridge: Bridge) -> None:
@@ -186,7 +188,7 @@ async def test_another_identifier_may_not_take_keys_that_are_in_use(bridge: Brid
     assert found.reason.state is Refusal.REFUSED
 
 
-# M2: the chat channel
+# Second milestone, the chat channel
 
 
 async def test_every_login_is_let_in_with_a_token_of_its_own(bridge: Bridge) -> None:
@@ -328,7 +330,7 @@ async def test_nobody_cannot_be_found_nor_written_to(bridge: Bridge) -> None:
             await link.fetch_keys(Jid("491519999999", bridge.profile.services[0].jid_server))
 
 
-# M3: one text each way
+# Third milestone, one text each way
 
 
 async def test_a_text_goes_out_and_is_accepted_and_confirmed(bridge: Bridge, control: SandboxControl) -> None:
@@ -356,29 +358,25 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
     mira = await control.add_person("whatsapp", "+491510000303", "Mira")
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
-        await link.upload_keys(user.own, user.signed, new_prekeys(1, 5, os.urandom))
-        await link.reach(Jid.parse(mira["jid"]))
-        await link.resolve("whatsapp", "+491510000303")
+        await link.upload_keys(user.own, user.signed, new_prekeys(1, 20, os.urandom))
     written = await control.write(mira["jid"], str(login), "Good morning")
     async with live(bridge, user, login):
         first = await bridge.first(user, _is(Message))
-    acknowledging = User(user.identifier, user.name, user.static, user.own)
 
     async def acknowledge(stanza: Stanza) -> Stanza | None:
-        await acknowledging(stanza)
+        await user(stanza)
         word = bridge.read(stanza)
         return Ack("message", word.id, word.peer).to_stanza("to") if isinstance(word, Message) else None
 
-    link = await bridge.connector.connect(user.credentials(login), acknowledge)
-    again = await bridge.first(acknowledging, _is(Message))
-    assert (first.id, again.id, again.ciphertext) == (written, written, first.ciphertext)
-    assert again.offline
+    async with live(bridge, user, login, acknowledge):
+        again = await bridge.first(user, _is(Message))
+        assert (first.id, again.id, again.ciphertext) == (written, written, first.ciphertext)
+        assert again.offline
 
-    async def empty() -> bool:
-        return bool((await control.account(user.identifier))["mailbox"] == 0)
+        async def empty() -> bool:
+            return bool((await control.account(user.identifier))["mailbox"] == 0)
 
-    assert await control.until(empty)
-    await link.close()
+        assert await control.until(empty)
 
 
 # Push
@@ -390,7 +388,7 @@ async def test_a_genuine_wake_up_wakes_once_even_when_it_comes_twice(
     user, login = await bridge.enlisted()
     mira = await control.add_person("whatsapp", f"+4915100004{next(_numbers):02}", "Mira")
     async with live(bridge, user, login) as link:
-        await link.upload_keys(user.own, user.signed, new_prekeys(1, 5, os.urandom))
+        await link.upload_keys(user.own, user.signed, new_prekeys(1, 20, os.urandom))
     await control.fault("duplicate_push")
     await control.write(mira["jid"], str(login), "Are you there?")
     async with asyncio.timeout(PATIENCE_S):

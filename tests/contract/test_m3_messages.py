@@ -1,22 +1,29 @@
-"""M3: text out, text in, receipts, mailbox (dossier 12.11)."""
+"""M3 and M4.2: text out and in, receipts, typing, refusals (dossier 12.11)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bridge.ids import Jid
-from bridge.wire.vocabulary.receipt import Receipt
+from bridge.sandbox.conditions import Sending
+from bridge.wire.vocabulary.ack import RECEIPT, Ack
+from bridge.wire.vocabulary.chatstate import ChatState
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.receipt import READ, Receipt
 from tests.contract.bare_client import BareClient
-from tests.contract.support import SandboxControl
+from tests.contract.conftest import NewClient
+from tests.contract.support import Running, SandboxControl
 
 
 async def test_a_text_reaches_a_person_and_is_confirmed_by_a_delivery_receipt(
     alice: BareClient, control: SandboxControl
 ) -> None:
-    mira = await control.add_person("whatsapp", "+491510000077", "Mira")
-    person = await alice.resolve("whatsapp", "+49 151 0000077")
+    mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
+    person = await alice.resolve("whatsapp", f"+49 {alice.jid.user}")
     assert person is not None and str(person.jid) == mira["jid"]
     accepted = await alice.write(person.jid, "Hello there")
     assert accepted.error is None and accepted.t
-    (held,) = [each for each in await control.received(mira["jid"]) if each["sender"] == str(alice.jid)]
+    (held,) = await control.received(mira["jid"])
     assert (held["text"], held["name"]) == ("Hello there", "Alice")
     receipt = await alice.next(Receipt)
     assert (receipt.ids, receipt.peer, receipt.type) == ((accepted.id,), person.jid, None)
@@ -25,8 +32,170 @@ async def test_a_text_reaches_a_person_and_is_confirmed_by_a_delivery_receipt(
 async def test_a_person_writes_first_and_the_text_is_opened(
     alice: BareClient, control: SandboxControl
 ) -> None:
-    anna = await control.add_person("birdychat", "anna.new@firm.example", "Anna")
+    anna = await control.add_person("birdychat", f"{alice.jid.user}@firm.example", "Anna")
     written = await control.write(anna["jid"], str(alice.jid), "Good morning")
     message, text = await alice.read()
     assert (message.id, message.peer, text) == (written, Jid.parse(anna["jid"]), "Good morning")
     assert (message.notify, message.kind, message.offline) == ("Anna", "pkmsg", False)
+
+    async def delivered() -> bool:
+        return bool((await control.person(anna["jid"]))["sent"][0]["delivered"])
+
+    assert await control.until(delivered)
+
+
+async def test_a_conversation_stays_in_order_and_its_name_is_the_registrys(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    tom = await control.add_person("haiket", f"@tom{alice.jid.user}", "Tom")
+    jid = Jid.parse(tom["jid"])
+    for number in range(5):
+        if jid not in alice.records:
+            await alice.begin(jid)
+        message = replace(alice.seal(jid, f"text {number}"), notify="Somebody Else")
+        await alice.send(message.to_stanza("to"))
+        assert (await alice.acked(message.id)).error is None
+        if number == 2:
+            await control.write(tom["jid"], str(alice.jid), "an answer")
+            assert (await alice.read())[1] == "an answer"
+    held = await control.received(tom["jid"], 5)
+    assert [each["text"] for each in held] == [f"text {number}" for number in range(5)]
+    assert {each["name"] for each in held} == {"Alice"}
+
+
+async def test_the_server_passes_on_the_same_id_twice_and_the_person_tells_them_apart(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
+    jid = Jid.parse(mira["jid"])
+    await alice.begin(jid)
+    message = alice.seal(jid, "once")
+    for _ in range(2):
+        await alice.send(message.to_stanza("to"))
+        assert (await alice.acked(message.id)).error is None
+    (held,) = await control.received(mira["jid"])
+    assert (held["text"], held["repeats"], len(held["ciphertexts"])) == ("once", 1, 2)
+
+
+async def test_messages_to_nobody_and_to_other_devices_look_the_same(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    code = running.variant.acks[Sending.NOT_REACHABLE].code
+    shy = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Shy")
+    angry = await control.add_person("whatsapp", f"+48{alice.jid.user}", "Angry")
+    jids = [Jid.parse(shy["jid"]), Jid.parse(angry["jid"])]
+    for jid in jids:
+        await alice.begin(jid)
+    await control.change_person(shy["jid"], opted_in=False)
+    await control.do(angry["jid"], "block", member=str(alice.jid))
+    messages = [alice.seal(jid, "hello?") for jid in jids]
+    messages.append(replace(messages[0], peer=Jid("99", jids[0].server), id="nobody"))
+    messages.append(replace(messages[0], peer=replace(jids[0], device=1), id="device"))
+    for message in messages:
+        await alice.send(message.to_stanza("to"))
+        assert (await alice.acked(message.id)).error == code
+    assert str(code) in running.profile.ack_errors
+    assert await alice.resolve("whatsapp", shy["identifier"]) is None
+    assert await alice.resolve("whatsapp", angry["identifier"]) is None
+
+
+async def test_a_malformed_message_is_refused_and_the_connection_goes_on(
+    alice: BareClient, running: Running
+) -> None:
+    person = await alice.resolve("whatsapp", "+491510000001")
+    assert person is not None
+    stanza = Message("bad", person.jid, "msg", b"x").to_stanza("to")
+    await alice.send(replace(stanza, content=()))
+    assert (await alice.acked("bad")).error == running.variant.acks[Sending.MALFORMED].code
+    assert await alice.count() == 20
+
+
+async def test_a_restricted_account_keeps_its_chats_but_starts_no_new_one(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    one = await control.add_person("whatsapp", f"+49{alice.jid.user}", "One")
+    other = await control.add_person("whatsapp", f"+48{alice.jid.user}", "Other")
+    assert (await alice.write(Jid.parse(one["jid"]), "hello")).error is None
+    await control.act(alice.identifier, "restrict")
+    assert (await alice.write(Jid.parse(one["jid"]), "again")).error is None
+    refused = await alice.write(Jid.parse(other["jid"]), "hello")
+    assert refused.error == running.variant.acks[Sending.RESTRICTED].code
+
+
+async def test_one_read_receipt_for_several_messages_reaches_the_account_and_the_person(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
+    jid = Jid.parse(mira["jid"])
+    ids = [(await alice.write(jid, text)).id for text in ("one", "two", "three")]
+    await control.received(mira["jid"], 3)
+    await control.do(mira["jid"], "read", sender=str(alice.jid), ids=ids)
+    receipt = await alice.first(lambda word: isinstance(word, Receipt) and word.type == READ)
+    assert (receipt.ids, receipt.peer) == (tuple(ids), jid)
+    written = [await control.write(mira["jid"], str(alice.jid), text) for text in ("four", "five")]
+    for _ in written:
+        await alice.read()
+    await alice.send(Receipt(tuple(written), jid, READ).to_stanza("to"))
+    answer = await alice.first(lambda word: isinstance(word, Ack) and word.type == READ)
+    assert (answer.cls, answer.id, answer.peer) == (RECEIPT, written[0], jid)
+    assert [each["read"] for each in (await control.person(mira["jid"]))["sent"]] == [1, 1]
+
+
+async def test_who_declared_at_login_to_send_no_read_receipts_sends_none(
+    new_client: NewClient, control: SandboxControl
+) -> None:
+    quiet = new_client()
+    quiet.read_receipts = False
+    await quiet.start()
+    mira = await control.add_person("whatsapp", f"+49{quiet.jid.user}", "Mira")
+    written = await control.write(mira["jid"], str(quiet.jid), "hello")
+    await quiet.read()
+    await quiet.send(Receipt((written,), Jid.parse(mira["jid"]), READ).to_stanza("to"))
+    await quiet.first(lambda word: isinstance(word, Ack) and word.type == READ)
+    (sent,) = (await control.person(mira["jid"]))["sent"]
+    assert (sent["delivered"], sent["read"]) == (1, 0)
+
+
+async def test_typing_goes_both_ways_and_is_not_kept(alice: BareClient, control: SandboxControl) -> None:
+    mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
+    jid = Jid.parse(mira["jid"])
+    await alice.send(ChatState(jid, True).to_stanza("to"))
+    await alice.count()
+    assert (await control.person(mira["jid"]))["typing"] == {str(alice.jid): True}
+    await control.do(mira["jid"], "type", to=str(alice.jid), composing=True)
+    assert await alice.next(ChatState) == ChatState(jid, True)
+    await alice.close()
+    await control.do(mira["jid"], "type", to=str(alice.jid), composing=False)
+    await alice.connect()
+    await alice.count()
+    assert not [word for word in alice.seen if isinstance(word, ChatState)]
+
+
+async def test_people_who_answer_read_type_and_answer(alice: BareClient) -> None:
+    jonas = await alice.resolve("whatsapp", "+491510000001")
+    assert jonas is not None
+    asked = await alice.write(jonas.jid, "Are you there?")
+    read = await alice.first(lambda word: isinstance(word, Receipt) and word.type == READ)
+    assert read.ids == (asked.id,)
+    assert await alice.next(ChatState) == ChatState(jonas.jid, True)
+    assert (await alice.read())[1] == "Got it: Are you there?"
+
+
+async def test_two_users_of_one_contact_see_nothing_of_each_other(
+    alice: BareClient, new_client: NewClient, control: SandboxControl
+) -> None:
+    bob = new_client("Bob")
+    await bob.start()
+    mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
+    jid = Jid.parse(mira["jid"])
+    await alice.write(jid, "from Alice")
+    await bob.write(jid, "from Bob")
+    await control.write(mira["jid"], str(bob.jid), "for Bob")
+    assert (await bob.read())[1] == "for Bob"
+    await alice.count()
+    assert not [word for word in alice.seen if isinstance(word, Message)]
+    held = await control.received(mira["jid"], 2)
+    assert [(each["sender"], each["text"]) for each in held] == [
+        (str(alice.jid), "from Alice"),
+        (str(bob.jid), "from Bob"),
+    ]

@@ -7,6 +7,7 @@ for what must come of them, however often the bridge dies meanwhile.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,9 +20,12 @@ from tests.faults.network import Network
 SERVER = "hs.test"
 BOT = f"@interopbot:{SERVER}"
 ADA, BOB = f"@ada:{SERVER}", f"@bob:{SERVER}"
+STRANGER = "@eve:elsewhere.test"
 ANNA, BEN = "anna", "ben"
-TWO_HOURS_SECONDS = 7200.0
-"""What a history is given to settle, on the shared clock."""
+WAITING_SECONDS, NO_ACKNOWLEDGEMENT_SECONDS = 11.0, 76.0
+"""A little more than a chat takes to be marked as waiting, and a message to be sent again."""
+TWO_HOURS_SECONDS, THREE_WEEKS_SECONDS = 7200.0, 21 * 86_400.0
+"""What a history is given to settle, on the shared clock; and when the network is about to forget."""
 
 
 def beginning(key: str) -> str:
@@ -36,71 +40,88 @@ class Conversation:
         self._home, self._network, self._driver = home, network, driver
         self._talks: dict[str, str] = {}
         self.rooms: dict[str, Chat] = {}
+        self.due: Counter[tuple[str, str]] = Counter()
+        """How often the bot is to say a sentence in a room."""
 
     async def play(self) -> None:
         """All of it."""
-        await asyncio.gather(self._home.person(ADA, joins=True), self._home.person(BOB, joins=True))
-        await asyncio.gather(self.opt_in(ADA), self.opt_in(BOB))
+        for user in (ADA, BOB, STRANGER):
+            await self._home.person(user, joins=False)
+        await asyncio.gather(self.opt_in(ADA), self.opt_in(BOB), self.stranger_invites())
         await self.contact_writes_first()
         await asyncio.gather(self.two_chats(), self.same_contact_of_another_user())
         await self.contact_cannot_read()
         await self.user_cannot_read()
         await self.contact_reinstalls()
+        await self.acknowledgement_is_lost()
+        await self.network_forgets(BOB)
         await self.opt_out(BOB)
         await self.settle()
 
-    # The talk with the bot
+    # Talks with the bot
 
     async def opt_in(self, user: str) -> None:
         room = self._talks[user] = await self._home.make_room(user, [BOT])
-        await self._home.say(user, room, "hello")
-        await self.hears(room, "bot.greeting")
-        for word, answer in (
-            ("opt-in", "opt_in.ask_name"),
-            ("ok", "opt_in.ask_identifier"),
-            ("ok", "opt_in.confirm"),
-            ("agree", "enlist.invitation"),
-        ):
-            await self._home.say(user, room, word)
-            await self.hears(room, answer)
+        await self.says(user, "hello", "bot.greeting", "bot.not_understood")
+        await self.says(user, "opt-in", "opt_in.ask_name")
+        await self.says(user, "ok", "opt_in.ask_identifier")
+        await self.says(user, "ok", "opt_in.confirm")
+        await self.says(user, "agree", "opt_in.started", "enlist.done", "enlist.invitation")
+        assert room in self._talks.values()
 
     async def opt_out(self, user: str) -> None:
+        await self.says(user, "opt-out", "opt_out.ask")
+        await self.says(user, "leave", "opt_out.started", "leave.done")
+
+    async def stranger_invites(self) -> None:
+        """Somebody of another server: the bot does not come."""
+        room = await self._home.make_room(STRANGER, [BOT])
+
+        async def declined() -> bool:
+            found = next(each for each in await self._home.rooms() if each["room_id"] == room)
+            return bool(found["members"][BOT] == "leave")
+
+        await self._until("the bot to decline", declined)
+
+    async def network_forgets(self, user: str) -> None:
+        """The user is told when the bridge next connects, and comes back with one command."""
         room = self._talks[user]
-        await self._home.say(user, room, "opt-out")
-        await self.hears(room, "opt_out.ask")
-        await self._home.say(user, room, "leave")
-        await self.hears(room, "leave.done")
+        await self._network.control.act(user, "un_enlist")
+
+        async def wake() -> None:
+            await self._network.control.act(user, "wake")
+
+        await wake()
+        await self.hears(room, "network.unknown_account", again=wake)
+        await self.says(user, "opt-in", "opt_in.again", "enlist.done", "enlist.invitation")
 
     async def start_chat(self, user: str, contact: str, service: str, identifier: str) -> str:
-        room = self._talks[user]
-        await self._home.say(user, room, f"start-chat {service} {identifier}")
-        await self.hears(room, "start_chat.ready")
-
-        async def portal() -> str | None:
-            for each in await self._home.rooms():
-                is_theirs = each["alias"] is not None and user in each["members"]
-                if is_theirs and each["room_id"] not in self.rooms:
-                    return str(each["room_id"])
-            return None
-
-        found = await self._driver.until(f"the portal of {contact}", portal)
-        self.rooms[found] = (user, contact)
+        await self.says(
+            user, f"start-chat {service} {identifier}", "start_chat.searching", "start_chat.ready"
+        )
+        found = next(
+            str(room["room_id"])
+            for room in await self._home.rooms()
+            if room["alias"] is not None and user in room["members"] and room["room_id"] not in self.rooms
+        )
+        await self._enter(found, user, contact)
         return found
 
-    # The acts
+    # Acts
 
     async def contact_writes_first(self) -> None:
         await self._network.say(ANNA, ADA, "anna 1")
         await self.shown(ADA, ANNA, "anna 1")
 
     async def two_chats(self) -> None:
-        """Both chats at once, several messages in a row, both ways; receipts both ways."""
+        """Both chats at once, several messages in a row both ways, transactions repeated, receipts."""
         first = self.room(ADA, ANNA)
         second = await self.start_chat(ADA, BEN, "birdychat", "ben@firm.example")
-        for number in (1, 2, 3):
+        for number, how in ((1, "same"), (2, "other"), (3, "reordered")):
             await self._home.say(ADA, first, f"ada to anna {number}")
             await self._home.say(ADA, second, f"ada to ben {number}")
             await self._network.say(ANNA, ADA, f"anna {number + 1}")
+            await self._home.push_again(how)
         await self.reads(ANNA, ADA, "ada to anna 3")
         await self.reads(BEN, ADA, "ada to ben 3")
         await self.is_marked_read(first, "ada to anna 3")
@@ -116,27 +137,60 @@ class Conversation:
 
     async def contact_cannot_read(self) -> None:
         """They ask again, at last with keys, and get it under its own id."""
-        await self._network.forget_sessions(ANNA)
+        await self._network.do(ANNA, "forget_sessions")
         await self._home.say(ADA, self.room(ADA, ANNA), "ada to anna 4")
         await self.reads(ANNA, ADA, "ada to anna 4")
 
     async def user_cannot_read(self) -> None:
         """The bridge asks again."""
-        await self._network.spoil_next(ADA)
+        await self._network.control.fault("bad_mac", account=ADA)
         await self._network.say(ANNA, ADA, "anna 5")
         await self.shown(ADA, ANNA, "anna 5")
 
     async def contact_reinstalls(self) -> None:
-        await self._network.reinstall(ANNA)
+        """Also under another name."""
+        await self._network.do(ANNA, "reinstall")
+        await self._network.change(ANNA, name="Anna B.")
         await self._network.say(ANNA, ADA, "anna 6")
         await self.shown(ADA, ANNA, "anna 6")
         await self._home.say(ADA, self.room(ADA, ANNA), "ada to anna 5")
         await self.reads(ANNA, ADA, "ada to anna 5")
 
+    async def acknowledgement_is_lost(self) -> None:
+        """The chat is marked as waiting, the same bytes go out again, and the mark is taken away."""
+        room, deaths = self.room(ADA, ANNA), self._driver.deaths
+        await self._network.control.fault("missing_ack", account=ADA)
+        await self._home.say(ADA, room, "ada to anna 6")
+        await self.reads(ANNA, ADA, "ada to anna 6")
+        await self._network.control.advance(WAITING_SECONDS)
+        words = beginning("outbound.waiting")
+
+        async def marked() -> bool:
+            return self._driver.deaths > deaths or bool(await self._heard(room, words, 0))
+
+        await self._until("the mark of waiting", marked)
+        await self._network.control.advance(NO_ACKNOWLEDGEMENT_SECONDS)
+
+        async def unmarked() -> bool:
+            made = [event for event in await self.made() if event["room_id"] == room]
+            return not any(str(event["content"].get("body", "")).startswith(words) for event in made)
+
+        await self._home.say(ADA, room, "ada to anna 7")
+        await self.reads(ANNA, ADA, "ada to anna 7")
+        await self._until("the mark to be taken away", unmarked)
+
     async def settle(self) -> None:
-        """Two hours pass; then one text in each lane, behind which nothing can be left."""
+        """Two hours pass, then three weeks; then one text in each lane, behind which nothing can be left."""
         await self._home.settled()
-        await self._network.advance(TWO_HOURS_SECONDS)
+        await self._network.control.advance(TWO_HOURS_SECONDS)
+        deaths = self._driver.deaths
+        await self._network.control.advance(THREE_WEEKS_SECONDS)
+
+        async def reminded() -> bool:
+            talk, words = self._talks[ADA], beginning("reminder.unenlist")
+            return self._driver.deaths > deaths or bool(await self._heard(talk, words, 0))
+
+        await self._until("the bot to say that the network will forget", reminded)
         for contact in (ANNA, BEN):
             await self._home.say(ADA, self.room(ADA, contact), f"ada to {contact} last")
             await self._network.say(contact, ADA, f"{contact} last")
@@ -151,20 +205,33 @@ class Conversation:
     def room(self, user: str, contact: str) -> str:
         return next(room for room, chat in self.rooms.items() if chat == (user, contact))
 
-    async def hears(self, room: str, key: str) -> None:
+    async def says(self, user: str, word: str, *answers: str) -> None:
+        """A user says something to the bot, which says these sentences."""
+        room, before = self._talks[user], len(await self.made())
+        await self._home.say(user, room, word)
+        for key in answers:
+            await self.hears(room, key, before)
+
+    async def hears(
+        self, room: str, key: str, after: int = 0, *, again: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         """The bot says a sentence in a room."""
+        self.due[room, key] += 1
         words = beginning(key)
 
-        async def said() -> bool | None:
-            return (
-                any(
-                    event["room_id"] == room and str(event["content"].get("body", "")).startswith(words)
-                    for event in await self.made()
-                )
-                or None
-            )
+        async def heard() -> bool:
+            return bool(await self._heard(room, words, after))
 
-        await self._driver.until(f"the bot to say {key}", said)
+        await self._until(f"the bot to say {key}", heard, again=again)
+
+    async def said_too_often(self) -> list[str]:
+        """Sentences that the bot did not say just as often as it was to."""
+        found = []
+        for (room, key), due in self.due.items():
+            times = len(await self._heard(room, beginning(key), 0))
+            if times != due:
+                found.append(f"{key} was said {times} times, not {due}")
+        return found
 
     async def shown(self, user: str, contact: str, text: str) -> str:
         """A contact's text stands in Matrix; the event."""
@@ -174,8 +241,19 @@ class Conversation:
             return next((event for event in events if event["content"].get("body") == text), None)
 
         event = await self._driver.until(f"{text!r} in Matrix", stands)
-        self.rooms.setdefault(str(event["room_id"]), (user, contact))
+        if event["room_id"] not in self.rooms:
+            await self._enter(str(event["room_id"]), user, contact)
         return str(event["event_id"])
+
+    async def _enter(self, room: str, user: str, contact: str) -> None:
+        """A user joins a portal, unless the bridge did so for them."""
+        self.rooms[room] = (user, contact)
+        await self._home.membership(user, room, "join")
+
+    async def _heard(self, room: str, words: str, after: int) -> list[str]:
+        events = (await self.made())[after:]
+        bodies = [str(event["content"].get("body", "")) for event in events if event["room_id"] == room]
+        return [body for body in bodies if body.startswith(words)]
 
     async def reads(self, contact: str, user: str, text: str) -> None:
         """A contact has a user's text before them."""

@@ -40,7 +40,10 @@ STEPS: Mapping[str, Sequence[Step]] = {
 }
 """The steps that each port is called with."""
 
-NOT_PASSED: Mapping[str, str] = {}
+NOT_PASSED: Mapping[str, str] = {
+    "store.postpone": "no flow postpones an entry yet",
+    "homeserver.room-state": "no flow changes a room's state after it was made",
+}
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
 
 SIDES: Sequence[Side] = ("before", "after")

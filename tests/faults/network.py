@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from ruamel.yaml import YAML
 
-from bridge.sandbox.main import READY
-from tests.faults.homeserver.control import ROOT
+from bridge.sandbox.files import SHIPPED
+from bridge.sandbox.variant import DEFAULT
+from tests.contract.support import SandboxControl, control_of, sandbox_process
 
-START_SECONDS = 60.0
+PREKEYS_UPLOADED, PREKEYS_LOW = 5, 4
+"""So few that a conversation uses them up, and more are asked for."""
 
 
 @dataclass
@@ -24,8 +23,7 @@ class Network:
     """Steers the sandbox. People go by short names, accounts by their Matrix ids."""
 
     profile: Path
-    _session: aiohttp.ClientSession = field(repr=False)
-    _url: str
+    control: SandboxControl
     _people: dict[str, str] = field(default_factory=dict)
     """Name -> internal identifier."""
     _accounts: dict[str, str] = field(default_factory=dict)
@@ -33,28 +31,20 @@ class Network:
 
     async def add(self, name: str, service: str, identifier: str, shown: str) -> None:
         """Somebody new, who reads at once what comes and says so."""
-        person = await self._call("POST", "people", service=service, identifier=identifier, name=shown)
+        person = await self.control.add_person(service, identifier, shown)
         self._people[name] = str(person["jid"])
-        await self._call("PATCH", f"people/{person['jid']}", reads=True)
+        await self.change(name, reads=True)
+
+    async def change(self, who: str, /, **values: Any) -> None:
+        """Change somebody's name or habits."""
+        await self.control.change_person(self._people[who], **values)
 
     async def say(self, name: str, user: str, text: str) -> None:
-        await self._act(name, "write", to=user, text=text)
+        await self.control.write(self._people[name], user, text)
 
-    async def forget_sessions(self, name: str) -> None:
-        """They can read nothing more of what is sent in the present sessions."""
-        await self._act(name, "forget_sessions")
-
-    async def reinstall(self, name: str) -> None:
-        """They lose everything and have a new identity."""
-        await self._act(name, "reinstall")
-
-    async def spoil_next(self, user: str) -> None:
-        """The next message for an account cannot be read."""
-        await self._call("POST", "faults", kind="bad_mac", account=user)
-
-    async def advance(self, seconds: float) -> None:
-        """Move the shared clock on."""
-        await self._call("POST", "clock", advance=seconds)
+    async def do(self, name: str, what: str) -> None:
+        """Let somebody ``reinstall`` or ``forget_sessions``."""
+        await self.control.do(self._people[name], what)
 
     async def has_read(self, name: str, user: str, text: str) -> bool:
         """Whether somebody has a text of a user before them."""
@@ -70,10 +60,9 @@ class Network:
 
     async def evidence(self) -> dict[str, Any]:
         """The logs, with names in place of internal identifiers, and with the texts that people hold."""
-        log: dict[str, Any] = await self._call("GET", "log")
-        names = {jid: name for name, jid in self._people.items()}
+        log: dict[str, Any] = await self.control.log()
         await self._account("")
-        names |= {jid: user for user, jid in self._accounts.items()}
+        names = {jid: name for name, jid in (self._people | self._accounts).items()}
         texts: dict[tuple[str, str, str], str | None] = {}
         for name, jid in self._people.items():
             held = await self._held(name)
@@ -90,38 +79,26 @@ class Network:
 
     async def _account(self, user: str) -> str | None:
         """An account's internal identifier."""
-        shown = await self._call("GET", "")
+        shown = await self.control.call("GET", "/")
         self._accounts |= {each["identifier"]: each["jid"] for each in shown["accounts"]}
         return self._accounts.get(user)
 
     async def _held(self, name: str) -> Any:
-        return await self._call("GET", f"people/{self._people[name]}")
-
-    async def _act(self, name: str, act: str, **body: Any) -> None:
-        await self._call("POST", f"people/{self._people[name]}/{act}", **body)
-
-    async def _call(self, method: str, path: str, **body: Any) -> Any:
-        async with self._session.request(method, f"{self._url}/{path}", json=body) as answer:
-            found = await answer.json()
-            if answer.status >= 400:
-                raise LookupError(f"{method} {path}: {found}")
-            return found
+        return await self.control.person(self._people[name])
 
 
 @asynccontextmanager
-async def sandbox(folder: Path, partner: str) -> AsyncIterator[Network]:
-    """The sandbox as a process; ``partner`` is the bridge's public listener."""
-    command = [sys.executable, "/tmp/sbx.py", str(folder), partner]
-    child = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    try:
-        line = await asyncio.wait_for(child.stdout.readline(), START_SECONDS)
-        assert READY.encode() in line
-        control = YAML(typ="safe").load(folder / "control.yaml")
-        headers = {"Authorization": f"Bearer {control['token']}"}
-        async with aiohttp.ClientSession(headers=headers) as session:
-            yield Network(folder / "profile.yaml", session, control["url"].rstrip("/"))
-    finally:
-        if child.returncode is None:
-            child.terminate()
-        await child.wait()
+async def sandbox(folder: Path, partner_port: int) -> AsyncIterator[Network]:
+    """The sandbox as a process; the bridge's public listener is at ``partner_port``."""
+    with sandbox_process(folder, str(_variant(folder.with_suffix(".yaml"))), partner_port) as running:
+        async with control_of(running) as control:
+            yield Network(running.folder / "profile.yaml", control)
+
+
+def _variant(file: Path) -> Path:
+    """The shipped network, with few keys."""
+    yaml = YAML()
+    variant = yaml.load(SHIPPED / f"{DEFAULT}.yaml")
+    variant["limits"] |= {"prekeys_uploaded": PREKEYS_UPLOADED, "prekeys_low": PREKEYS_LOW}
+    yaml.dump(variant, file)
+    return file

@@ -69,7 +69,7 @@ async def world(
     """``database`` is that section of the config; ``code`` is where the bridge's packages are taken from."""
     home_port, public_port = free_port(), free_port()
     home_url = f"http://127.0.0.1:{home_port}"
-    async with sandbox(folder / "sandbox", f"http://127.0.0.1:{public_port}") as network:
+    async with sandbox(folder / "sandbox", public_port) as network:
         bridge = BridgeProcess(
             folder / "bridge",
             homeserver_url=home_url,
@@ -107,3 +107,6 @@ async def play(made: World, faults: Sequence[Fault]) -> None:
     made.driver.start(faults)
     await made.conversation.play()
     await made.check(settled=True)
+    too_often = await made.conversation.said_too_often()
+    if too_often:
+        raise PromiseBroken("\n".join(too_often))

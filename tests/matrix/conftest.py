@@ -16,6 +16,7 @@ from bridge.matrix.registration import Registration, main_document, new_registra
 from demo.client import Client
 from demo.synapse import Synapse, free_port, installed
 from tests.matrix.support import RealClock, Shelf, endpoint
+from tests.matrix.world import Network, User, World, running_world
 from tests.peers.presence import missing
 
 SERVER = "hs.test"
@@ -111,3 +112,26 @@ async def pushed(real_synapse: RealSynapse, homeserver: HttpHomeserver) -> Async
     async with endpoint(shelf, RealClock(), token=real_synapse.main.hs_token, port=real_synapse.port):
         await homeserver.ping("start")
         yield shelf
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Synapse, sandbox and bridge, for all conversations of the run."""
+    with running_world(tmp_path_factory.mktemp("world")) as world:
+        yield world
+
+
+@pytest.fixture
+async def network(world: World) -> AsyncIterator[Network]:
+    """The other side of the bridge, without a fault."""
+    async with world.network() as network:
+        await network.clear_faults()
+        yield network
+
+
+@pytest.fixture
+async def ada(world: World) -> AsyncIterator[User]:
+    """A user who has opted in."""
+    async with world.user("ada") as user:
+        await user.opt_in()
+        yield user

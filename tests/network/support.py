@@ -281,6 +281,11 @@ async def connected(
             await link.close()
 
 
+def message(id: str) -> Stanza:
+    """A message that is nothing but its id."""
+    return Stanza("message", {"id": id})
+
+
 class Around:
     """A stream that passes everything on; the base of those that do not."""
 
@@ -295,6 +300,21 @@ class Around:
 
     async def close(self) -> None:
         await self.inner.close()
+
+
+class Stuck(Around):
+    """Never finishes sending at one step."""
+
+    def __init__(self, inner: Stream, at: Step) -> None:
+        super().__init__(inner)
+        self.at = at
+        self.waiting = asyncio.Event()
+
+    async def send(self, data: bytes, *, step: Step) -> None:
+        if step is self.at:
+            self.waiting.set()
+            await asyncio.get_running_loop().create_future()
+        await super().send(data, step=step)
 
 
 class Through:

@@ -1,9 +1,8 @@
-"""A live connection: what is read, what is asked, and how it ends."""
+"""A live connection: what is read, what is asked, and what keeps it alive."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -14,14 +13,9 @@ from bridge.network.interop.channel import MAX_REPLIES_WAITING
 from bridge.ports import Step, Stream
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq
-from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, StreamError
-from tests.network.support import Around, Both, Through, connected
+from tests.network.support import Both, Stuck, Through, connected, message
 
 PING = iq.PING_XMLNS
-
-
-def _message(id: str) -> Stanza:
-    return Stanza("message", {"id": id})
 
 
 async def _answered(both: Both) -> iq.Request:
@@ -47,8 +41,8 @@ async def test_stanzas_reach_the_handler_one_after_the_other() -> None:
             both_sent.set()
 
     async with connected(handler) as both:
-        await both.peer.send(_message("1"), _message("2"))
-        await both.peer.send(_message("3"))
+        await both.peer.send(message("1"), message("2"))
+        await both.peer.send(message("3"))
         free.set()
         await both_sent.wait()
         assert seen == ["1", "2", "3"]
@@ -64,7 +58,7 @@ async def test_a_message_that_arrives_while_a_question_waits_is_read() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.prekey_count())
         asked = iq.parse(await both.peer.receive())
-        await both.peer.send(_message("in between"))
+        await both.peer.send(message("in between"))
         assert (await both.inbox.next()).attributes["id"] == "in between"
         assert not asking.done()
         await both.peer.send(
@@ -79,7 +73,7 @@ async def test_what_cannot_be_stored_ends_the_connection_so_that_it_comes_again(
         raise error
 
     async with connected(handler) as both:
-        await both.peer.send(_message("1"), _message("2"))
+        await both.peer.send(message("1"), message("2"))
         assert await both.link.ended() == End(Why.NOT_STORED)
         await both.peer.ends()
 
@@ -105,7 +99,7 @@ async def test_a_question_without_an_answer_is_given_up_and_its_late_answer_harm
         await both.clock.advance(0.1)
         with pytest.raises(TryAgain, match="no answer in 40 s"):
             await asking
-        await both.peer.send(iq.Result(asked.id).to_stanza(), _message("after"))
+        await both.peer.send(iq.Result(asked.id).to_stanza(), message("after"))
         assert (await both.inbox.next()).attributes["id"] == "after"
         assert both.link.end is None
 
@@ -143,7 +137,7 @@ async def test_an_answer_that_cannot_be_read_concerns_its_question_alone(broken:
     async with connected() as both:
         asking = asyncio.create_task(both.link.ask(iq.ping))
         asked = iq.parse(await both.peer.receive())
-        await both.peer.send(Stanza("iq", {"id": asked.id, **broken}), Stanza("iq"), _message("next"))
+        await both.peer.send(Stanza("iq", {"id": asked.id, **broken}), Stanza("iq"), message("next"))
         with pytest.raises(TryAgain, match="cannot be read"):
             await asking
         assert (await both.inbox.next()).attributes["id"] == "next"
@@ -165,7 +159,7 @@ async def test_what_the_handler_gives_is_sent_in_order_as_the_acknowledgement() 
         return Stanza("ack", {"class": "message", "id": stanza.attributes["id"]})
 
     async with connected(handler) as both:
-        await both.peer.send(_message("1"), Stanza("ib"), iq.ping("p"), _message("2"))
+        await both.peer.send(message("1"), Stanza("ib"), iq.ping("p"), message("2"))
         got = [await both.peer.receive() for _ in range(3)]
         assert [(stanza.tag, stanza.attributes["id"]) for stanza in got] == [
             ("ack", "1"),
@@ -181,7 +175,7 @@ async def test_a_stanza_without_a_meaning_is_passed_over() -> None:
         return Stanza("ack", {"id": stanza.attributes["id"]})
 
     async with connected(handler) as both:
-        await both.peer.send(Stanza("message"), _message("1"))
+        await both.peer.send(Stanza("message"), message("1"))
         assert (await both.peer.receive()).attributes["id"] == "1"
         assert both.link.end is None
 
@@ -198,10 +192,10 @@ async def test_a_server_that_does_not_read_is_not_read_either_and_left_as_silent
         return stanza
 
     def wrap(inner: Stream) -> Stream:
-        return _Stuck(inner, Step.ACKNOWLEDGE)
+        return Stuck(inner, Step.ACKNOWLEDGE)
 
     async with connected(handler, dialer=Through(wrap)) as both:
-        await both.peer.send(*(_message(str(number)) for number in range(MAX_REPLIES_WAITING + 10)))
+        await both.peer.send(*(message(str(number)) for number in range(MAX_REPLIES_WAITING + 10)))
         await full.wait()
         await both.clock.waited_for(25.0)
         await both.clock.advance(25)
@@ -219,7 +213,7 @@ async def test_a_store_that_is_slow_is_not_taken_for_a_silent_server() -> None:
 
     async with connected(handler) as both:
         await both.clock.waited_for(25.0)
-        await both.peer.send(_message("1"))
+        await both.peer.send(message("1"))
         await storing.wait()
         await both.clock.advance(25)
         ping = _request(await both.peer.receive())
@@ -236,7 +230,7 @@ async def test_a_server_that_talks_is_not_silent() -> None:
         await both.clock.waited_for(25.0)
         await both.clock.advance(25)
         await both.peer.receive()
-        await both.peer.send(_message("1"))
+        await both.peer.send(message("1"))
         await both.inbox.next()
         await both.clock.advance(10)
         await both.clock.waited_for(25.0)
@@ -282,133 +276,8 @@ def _request(stanza: Stanza) -> iq.Request:
     return found
 
 
-@pytest.mark.parametrize(
-    ("word", "end"),
-    [
-        (StreamError("409", CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED, "409")),
-        (StreamError(None, CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED)),
-        (StreamError("503").to_stanza(), End(Why.DISMISSED, "503")),
-        (StreamError("401", "device_removed").to_stanza(), End(Why.DISMISSED, "401")),
-        (LoginFailure("403").to_stanza(), End(Why.DISMISSED, "403")),
-        (Stanza("failure"), End(Why.DISMISSED)),
-        (Stanza("stream:error", {}, (Stanza("conflict"),)), End(Why.DISMISSED)),
-    ],
-)
-@pytest.mark.fault("F41")
-async def test_the_servers_last_word_says_why_it_ended(word: Stanza, end: End) -> None:
-    async with connected() as both:
-        await both.peer.send(word, _message("too late"))
-        assert await both.link.ended() == end
-        assert both.link.end == end
-        assert both.inbox.stanzas.empty()
-        await both.peer.ends()
-
-
-async def test_a_server_that_hangs_up_ends_the_connection() -> None:
-    async with connected() as both:
-        both.peer.hang_up()
-        assert await both.link.ended() == End(Why.LOST)
-
-
-@pytest.mark.fault("F31")
-async def test_a_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> None:
-    async with connected() as both:
-        whole = len(both.peer.encrypted(_message("1")))
-    for cut in range(1, whole):
-        async with connected() as both:
-            await both.peer.send_raw(both.peer.encrypted(_message("1"))[:cut])
-            both.peer.hang_up()
-            assert await both.link.ended() == End(Why.BROKEN)
-            assert both.inbox.stanzas.empty()
-
-
-async def test_a_frame_that_was_changed_on_its_way_ends_the_connection() -> None:
-    async with connected() as both:
-        data = bytearray(both.peer.encrypted(_message("1")))
-        data[-1] ^= 1
-        await both.peer.send_raw(bytes(data))
-        assert await both.link.ended() == End(Why.BROKEN)
-
-
-async def test_the_end_reaches_every_question_and_every_later_call() -> None:
-    async with connected() as both:
-        asking = [asyncio.create_task(both.link.prekey_count()) for _ in range(3)]
-        for _ in range(3):
-            await both.peer.receive()
-        both.peer.hang_up()
-        for task in asking:
-            with pytest.raises(TryAgain, match="has ended: lost"):
-                await task
-        with pytest.raises(TryAgain, match="has ended: lost"):
-            await both.link.send(_message("1"), step=Step.SEND)
-        with pytest.raises(TryAgain, match="has ended: lost"):
-            await both.link.prekey_count()
-
-
-async def test_closing_is_an_end_like_any_other_and_happens_once() -> None:
-    async with connected() as both:
-        await both.link.close()
-        await both.link.close()
-        assert both.link.end == End(Why.CLOSED)
-        await both.peer.ends()
-
-
-async def test_the_handler_may_close_the_connection() -> None:
-    links: list[Any] = []
-
-    async def handler(stanza: Stanza) -> None:
-        await links[0].close()
-
-    async with connected(handler) as both:
-        links.append(both.link)
-        await both.peer.send(_message("1"))
-        assert await both.link.ended() == End(Why.CLOSED)
-
-
-async def test_whoever_waits_for_the_end_may_be_cancelled() -> None:
-    async with connected() as both:
-        waiting = asyncio.create_task(both.link.ended())
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.wait([waiting])
-        assert both.link.end is None
-        await both.link.close()
-        assert await both.link.ended() == End(Why.CLOSED)
-
-
 async def test_stanzas_of_many_senders_arrive_whole() -> None:
     async with connected() as both:
         ids = [str(n) for n in range(50)]
-        await asyncio.gather(*(both.link.send(_message(id), step=Step.SEND) for id in ids))
+        await asyncio.gather(*(both.link.send(message(id), step=Step.SEND) for id in ids))
         assert [(await both.peer.receive()).attributes["id"] for _ in ids] == ids
-
-
-class _Stuck(Around):
-    """Never finishes sending at one step."""
-
-    def __init__(self, inner: Stream, at: Step) -> None:
-        super().__init__(inner)
-        self.at = at
-        self.waiting = asyncio.Event()
-
-    async def send(self, data: bytes, *, step: Step) -> None:
-        if step is self.at:
-            self.waiting.set()
-            await asyncio.get_running_loop().create_future()
-        await super().send(data, step=step)
-
-
-async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame_may_be_out() -> None:
-    stuck: list[_Stuck] = []
-
-    def wrap(inner: Stream) -> Stream:
-        stuck.append(_Stuck(inner, Step.SEND))
-        return stuck[0]
-
-    async with connected(dialer=Through(wrap)) as both:
-        sending = asyncio.create_task(both.link.send(_message("1"), step=Step.SEND))
-        await stuck[0].waiting.wait()
-        sending.cancel()
-        await asyncio.wait([sending])
-        assert sending.cancelled()
-        assert both.link.end == End(Why.LOST)

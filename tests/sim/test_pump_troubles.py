@@ -11,7 +11,7 @@ from bridge.flow.pump import LONGEST_WAIT_S, MAX_MISTAKES, MAX_RACES
 from bridge.sentences import say
 from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fenced, Stale
 from bridge.store.journal import Entry
-from tests.sim.pump_support import HALF, Bench, running, until
+from tests.sim.pump_support import HALF, Bench, Leave, running, until
 from tests.store.journal_support import bodies, new
 
 MISTAKES: list[float] = [HALF * 2.0**n for n in range(MAX_MISTAKES - 1)]
@@ -46,6 +46,41 @@ async def test_waits_begin_anew_with_the_next_entry(bench: Bench) -> None:
         await bench.waits(0.5)
         await bench.waits(1.0)
         await bench.waits(0.5)
+        assert await bench.next(5) == ["a", "a", "a", "b", "b"]
+
+
+async def test_waits_begin_anew_when_an_entry_has_moved_on(bench: Bench) -> None:
+    attempts = 0
+
+    async def move_on_at_the_third(entry: Entry) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 3:
+            raise Leave
+        if attempts < 5:
+            raise TryAgain("no answer")
+
+    bench.act = move_on_at_the_third
+    async with running(bench):
+        await bench.journal.accept(new("a"))
+        for wait in (0.5, 1.0, 0.5):
+            await bench.waits(wait)
+        assert await bench.next(5) == ["a"] * 5
+
+
+async def test_waits_begin_anew_when_somebody_else_settled_the_entry(bench: Bench) -> None:
+    async def settle(entry: Entry) -> None:
+        if not bench.plans["a"]:
+            bench.act = None
+            await bench.journal.settle(entry)
+
+    bench.act = settle
+    bench.plans["a"] = [TryAgain("no answer"), TryAgain("no answer")]
+    bench.plans["b"] = [TryAgain("no answer")]
+    async with running(bench):
+        await bench.journal.accept(new("a"), new("b"))
+        for wait in (0.5, 1.0, 0.5):
+            await bench.waits(wait)
         assert await bench.next(5) == ["a", "a", "a", "b", "b"]
 
 

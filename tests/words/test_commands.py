@@ -63,6 +63,7 @@ def test_a_command_is_understood(line: str, command: Command, arguments: str) ->
         "!ib",
         "!ib ",
         "!ibhelp",
+        "!ibis help",
         "!other help",
         "helpme",
         "I need help",

@@ -1,0 +1,159 @@
+"""What is measured, and how much of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import pytest
+
+from tests.bench import e2ee_cost
+from tests.bench.floors import Floor
+from tests.bench.prepare import Plan
+from tests.bench.stage import Stage
+from tests.bench.traffic import Result, at_pace, flood, one_by_one
+from tests.e2ee.peer.libsignal import running
+
+CHATS = Plan(accounts=8, chats=8)
+"""64 chats in 8 accounts, each with its connection."""
+WAYS = ("out", "into")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything: enough to be steady, or just enough to pass through every line."""
+
+    floor_s: float = 3.0
+    each: int = 60
+    """Messages of each of the 64 chats."""
+    alone: int = 800
+    """Messages of the one chat."""
+    unloaded: int = 1_000
+    paced: int = 4_000
+    accounts: int = 1_000
+    settle_s: float = 60.0
+    """How long the accounts are connected before memory is read."""
+    portals: int = 10_000
+    starts: int = 5
+    e2ee_rounds: int = 200
+    e2ee_repeats: int = 5
+
+
+QUICK = Sizes(
+    floor_s=0.3,
+    each=5,
+    alone=40,
+    unloaded=40,
+    paced=200,
+    accounts=20,
+    settle_s=1.0,
+    portals=200,
+    starts=1,
+    e2ee_rounds=20,
+    e2ee_repeats=1,
+)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """One direction: 64 chats and one, as fast as they go; with nothing else to do; at half of that pace."""
+
+    many: Result
+    one: Result
+    unloaded: Result | None = None
+    half: Result | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All of one run. Memory in KiB, times in seconds; ``e2ee`` is empty without libsignal."""
+
+    sizes: Sizes
+    floors: dict[str, Floor]
+    grouped: dict[str, Traffic]
+    single: dict[str, Traffic]
+    memory_kib: int
+    memory_without_kib: int
+    ready_s: float
+    ready_without_s: float
+    e2ee: list[e2ee_cost.Row]
+
+
+async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Measured:
+    """All of it, one after another; ``say`` hears what is going on."""
+    say("floors")
+    floors = await stage.floors(sizes.floor_s)
+    subject, chats = await stage.bridge(CHATS)
+    traffic: dict[bool, dict[str, Traffic]] = {True: {}, False: {}}
+    for group_commit, found in traffic.items():
+        say("messages" if group_commit else "messages without group commit")
+        async with stage.running(subject, chats, group_commit=group_commit) as world:
+            for name in WAYS:
+                way = world.out if name == "out" else world.into
+                many = await flood(subject, way, chats, sizes.each)
+                one = await flood(subject, way, chats[:1], sizes.alone)
+                unloaded = half = None
+                if group_commit:
+                    unloaded = await one_by_one(subject, way, chats, sizes.unloaded)
+                    half = await at_pace(subject, way, chats, sizes.paced, many.per_s / 2)
+                found[name] = Traffic(many, one, unloaded, half)
+    say("memory")
+    memory, memory_without = await _memory(stage, sizes)
+    say("start")
+    ready, ready_without = await _ready(stage, sizes)
+    say("end-to-end encryption")
+    return Measured(
+        sizes,
+        floors,
+        traffic[True],
+        traffic[False],
+        memory,
+        memory_without,
+        ready,
+        ready_without,
+        _e2ee(sizes, say),
+    )
+
+
+async def _memory(stage: Stage, sizes: Sizes) -> tuple[int, int]:
+    """KiB of a bridge whose accounts are all connected, and of one without any, side by side."""
+    full, _ = await stage.bridge(Plan(sizes.accounts, 0))
+    empty, _ = await stage.bridge(Plan(0, 0))
+    try:
+        await full.run()
+        await empty.run()
+        await stage.connected(sizes.accounts)
+        await asyncio.sleep(sizes.settle_s)
+        await stage.connected(sizes.accounts)
+        return full.memory_kib(), empty.memory_kib()
+    finally:
+        full.stop()
+        empty.stop()
+
+
+async def _ready(stage: Stage, sizes: Sizes) -> tuple[float, float]:
+    """Seconds from exec to ``/ready``: with the portals in the database, and with nothing in it."""
+    accounts = max(1, sizes.portals // 100)
+    full, _ = await stage.bridge(
+        Plan(accounts, sizes.portals // accounts, alike=True), connection="on-demand"
+    )
+    empty, _ = await stage.bridge(Plan(0, 0), connection="on-demand")
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(sizes.starts):
+        for subject in (full, empty):
+            try:
+                taken[subject is full].append(await subject.run())
+            finally:
+                subject.stop()
+    return median(taken[True]), median(taken[False])
+
+
+def _e2ee(sizes: Sizes, say: Callable[[str], None]) -> list[e2ee_cost.Row]:
+    try:
+        with running() as program:
+            return e2ee_cost.rows(program, rounds=sizes.e2ee_rounds, repeats=sizes.e2ee_repeats)
+    except pytest.skip.Exception as missing:
+        say(f"not measured: {missing.msg}")
+        return []

@@ -1,0 +1,187 @@
+"""M2: the chat channel: handshake, login and its refusals, ping, bad bytes (dossier 12.3, 12.11)."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bridge.errors import RemoteProtocolError
+from bridge.sandbox.conditions import Ending, LoggingIn
+from bridge.wire.frame import encode as frame
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import iq
+from bridge.wire.vocabulary.info import OfflineDone, OfflinePreview
+from bridge.wire.vocabulary.iq import Failure, Result
+from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, Success
+from tests.contract.bare_client import BareClient, Ended
+from tests.contract.conftest import NewClient
+from tests.contract.support import Running, SandboxControl
+
+
+def word(running: Running, condition: LoggingIn) -> str:
+    return running.variant.login[condition].word
+
+
+async def refusal(client: BareClient, **login: object) -> LoginFailure:
+    outcome = await client.log_in(**login)
+    assert isinstance(outcome, LoginFailure)
+    assert await client.ended() is None
+    return outcome
+
+
+async def test_a_login_is_followed_by_an_empty_mailbox_and_pings_are_answered(new_client: NewClient) -> None:
+    client = new_client()
+    await client.enlist()
+    outcome = await client.log_in()
+    assert isinstance(outcome, Success) and outcome.t
+    assert await client.next(OfflinePreview) == OfflinePreview(0)
+    assert await client.next(OfflineDone) == OfflineDone(0)
+    assert isinstance(await client.ask(iq.ping), Result)
+
+
+async def test_the_server_proves_itself_by_the_pinned_root(new_client: NewClient) -> None:
+    client = new_client()
+    await client.enlist()
+    client.expect(root_key=os.urandom(32))
+    with pytest.raises(RemoteProtocolError):
+        await client.open()
+
+
+@pytest.mark.parametrize("what", ["header", "prologue"])
+async def test_another_beginning_gets_no_connection(new_client: NewClient, what: str) -> None:
+    client = new_client()
+    await client.enlist()
+    client.expect(**{what: b"other"})
+    with pytest.raises((RemoteProtocolError, Ended)):
+        await client.open()
+
+
+async def test_an_account_nobody_knows_must_enlist(new_client: NewClient, running: Running) -> None:
+    client = new_client()
+    await client.enlist()
+    failure = await refusal(client, account_id=2**33 + 1)
+    assert failure.reason == word(running, LoggingIn.UNKNOWN_ACCOUNT)
+
+
+async def test_a_login_with_another_key_than_enlisted_is_refused(
+    new_client: NewClient, running: Running
+) -> None:
+    one, other = new_client(), new_client()
+    await one.enlist()
+    other.jid = one.jid
+    assert (await refusal(other)).reason == word(running, LoggingIn.BAD_TOKEN)
+
+
+async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
+    new_client: NewClient, running: Running
+) -> None:
+    client = new_client()
+    await client.enlist()
+    now = int(running.clock.now())
+    for changes, condition in (
+        ({"sub": "@somebody:hs.example"}, LoggingIn.BAD_TOKEN),
+        ({"aud": "elsewhere"}, LoggingIn.BAD_TOKEN),
+        ({"iat": now - 400, "exp": now - 90}, LoggingIn.TOKEN_EXPIRED),
+    ):
+        failure = await refusal(client, token=client.token(**changes).encode())
+        assert failure.reason == word(running, condition)
+
+
+async def test_a_token_counts_for_one_connection(new_client: NewClient, running: Running) -> None:
+    client = new_client()
+    await client.enlist()
+    token = client.token().encode()
+    assert isinstance(await client.log_in(token=token), Success)
+    await client.close()
+    assert (await refusal(client, token=token)).reason == word(running, LoggingIn.BAD_TOKEN)
+
+
+async def test_an_old_program_is_told_so(new_client: NewClient, running: Running) -> None:
+    client = new_client()
+    await client.enlist()
+    primary, secondary, tertiary = running.profile.chat.protocol_version
+    failure = await refusal(client, version=(primary, secondary, tertiary - 1))
+    assert failure.reason == word(running, LoggingIn.OUTDATED)
+
+
+async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    await control.act(alice.identifier, "ban", seconds=500)
+    ending = await alice.ended()
+    assert ending is not None and ending.code == running.variant.endings[Ending.ENDED]
+    failure = await refusal(alice)
+    assert failure.reason == word(running, LoggingIn.BANNED_FOR_NOW)
+    assert 490 <= int(failure.details["expire"]) <= 500
+    await control.act(alice.identifier, "ban", seconds=0)
+    assert isinstance(await alice.log_in(), Success)
+
+
+async def test_a_locked_account_and_a_removed_partner_are_refused(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    await control.act(alice.identifier, "lock")
+    assert (await refusal(alice)).reason == word(running, LoggingIn.LOCKED)
+    await control.act(alice.identifier, "lock", on=False)
+    await control.registry(partner_registered=False)
+    failure = await refusal(alice)
+    await control.registry(partner_registered=True)
+    assert failure.reason == word(running, LoggingIn.PARTNER_REMOVED)
+    assert isinstance(await alice.log_in(), Success)
+
+
+@pytest.mark.parametrize("condition", list(LoggingIn), ids=lambda each: each.value)
+async def test_every_refusal_of_a_login_can_be_had_on_demand(
+    new_client: NewClient, control: SandboxControl, running: Running, condition: LoggingIn
+) -> None:
+    client = new_client()
+    await client.enlist()
+    await control.fault("refuse_login", account=client.identifier, condition=condition.value)
+    assert (await refusal(client)).reason == word(running, condition)
+    assert word(running, condition) in running.profile.login_failures
+    assert isinstance(await client.log_in(), Success)
+
+
+async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
+    alice: BareClient, new_client: NewClient, running: Running
+) -> None:
+    second = new_client()
+    second.identifier, second.jid = alice.identifier, alice.jid
+    second.static, second.own = alice.static, alice.own
+    assert isinstance(await second.log_in(), Success)
+    ending = await alice.ended()
+    assert ending is not None
+    assert (ending.code, ending.conflict) == (running.variant.endings[Ending.REPLACED], CONFLICT_REPLACED)
+    assert isinstance(await second.ask(iq.ping), Result)
+
+
+async def test_an_unknown_question_is_refused_and_an_unknown_stanza_ignored(alice: BareClient) -> None:
+    for xmlns, expected in (("nobody:knows", 501), ("encrypt", 400)):
+        answer = await alice.ask(lambda id, xmlns=xmlns: iq.Request(id, "get", xmlns).to_stanza())  # type: ignore[misc]
+        assert isinstance(answer, Failure) and answer.error.code == expected
+    await alice.send(Stanza("surprise", {"id": "1"}))
+    await alice.send(Stanza("message"))
+    assert isinstance(await alice.ask(iq.ping), Result)
+
+
+async def test_bytes_that_are_no_stanza_end_that_connection_alone(
+    alice: BareClient, new_client: NewClient
+) -> None:
+    bob = new_client("Bob")
+    await bob.start()
+    await alice.send_bytes(frame(os.urandom(64)))
+    assert await alice.ended() is None
+    assert isinstance(await bob.ask(iq.ping), Result)
+    await alice.connect()
+
+
+async def test_bytes_before_the_handshake_end_that_connection_alone(
+    alice: BareClient, new_client: NewClient
+) -> None:
+    bob = new_client("Bob")
+    await bob.enlist()
+    bob.expect(header=os.urandom(400))
+    with pytest.raises((Ended, RemoteProtocolError)):
+        await bob.open()
+    assert isinstance(await alice.ask(iq.ping), Result)

@@ -1,0 +1,210 @@
+"""Retry receipts both ways, and changes of identity (dossier 4.8, 12.11: the retry matrix)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.ids import Jid
+from bridge.wire.vocabulary.keys import PublicBundle
+from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.notification import IdentityChanged
+from bridge.wire.vocabulary.receipt import Receipt, RetryReceipt
+from tests.contract.bare_client import BareClient
+from tests.contract.support import Running, SandboxControl
+
+
+async def friend(control: SandboxControl, client: BareClient) -> tuple[str, Jid]:
+    made = await control.add_person("whatsapp", f"+49{client.jid.user}", "Mira")
+    return made["jid"], Jid.parse(made["jid"])
+
+
+def own_bundle(client: BareClient) -> PublicBundle:
+    made = client.keys(1)
+    return PublicBundle(
+        registration_id=made.registration_id,
+        identity=made.identity,
+        signed_prekey_id=made.signed.id,
+        signed_prekey=made.signed.public,
+        signature=made.signed.signature,
+        prekey_id=made.one_time[0].id,
+        prekey=made.one_time[0].public,
+    )
+
+
+def asking(client: BareClient, message: Message, count: int, *, with_keys: bool) -> RetryReceipt:
+    keys = own_bundle(client) if with_keys else None
+    return RetryReceipt(message.id, message.peer, count, client.own.registration_id, keys, message.t)
+
+
+@pytest.mark.parametrize("with_keys", [True, False])
+async def test_a_person_answers_a_retry_receipt_with_the_same_id_and_new_bytes(
+    alice: BareClient, control: SandboxControl, with_keys: bool
+) -> None:
+    mira, _ = await friend(control, alice)
+    await control.write(mira, str(alice.jid), "read me")
+    first = await alice.next(Message)
+    await alice.acknowledge(first)
+    await alice.send(asking(alice, first, 1, with_keys=with_keys).to_stanza("to"))
+    again = await alice.next(Message)
+    assert (again.id, again.count) == (first.id, 1)
+    assert again.ciphertext != first.ciphertext
+    assert alice.open_message(again) == "read me"
+
+
+async def test_a_person_answers_so_many_retry_receipts_and_no_more(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    mira, _ = await friend(control, alice)
+    written = await control.write(mira, str(alice.jid), "again and again")
+    first = await alice.next(Message)
+    most = running.profile.limits.retry_answers
+    for count in range(1, most + 3):
+        await alice.send(asking(alice, first, count, with_keys=False).to_stanza("to"))
+    await alice.count()
+    answers = [word for word in alice.seen if isinstance(word, Message) and word.id == written]
+    assert len(answers) == 1 + most
+    assert len({answer.ciphertext for answer in answers}) == 1 + most
+
+
+async def test_a_retry_receipt_for_somebody_elses_message_is_not_answered(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, jid = await friend(control, alice)
+    anna = (await control.add_person("birdychat", f"{alice.jid.user}@firm.example", "Anna"))["jid"]
+    await control.write(mira, str(alice.jid), "from Mira")
+    first = await alice.next(Message)
+    other = asking(alice, Message(first.id, Jid.parse(anna), "msg", b""), 1, with_keys=False)
+    await alice.send(other.to_stanza("to"))
+    await alice.count()
+    assert len([word for word in alice.seen if isinstance(word, Message)]) == 1
+
+
+async def test_a_person_asks_for_what_it_cannot_read_first_without_then_with_keys(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    mira, jid = await friend(control, alice)
+    await alice.write(jid, "a session begins")
+    message = alice.seal(jid, "garbled")
+    garbled = Message(message.id, jid, message.kind, message.ciphertext[:-1] + b"?")
+    await alice.send(garbled.to_stanza("to"))
+    first = await alice.next(RetryReceipt)
+    assert (first.id, first.count, first.keys) == (message.id, 1, None)
+    await alice.send(garbled.to_stanza("to"))
+    second = await alice.next(RetryReceipt)
+    assert second.count == 2 and second.keys is not None
+    alice.begin_from(jid, second.keys)
+    answer = alice.seal(jid, "readable", id=message.id, count=2)
+    await alice.send(answer.to_stanza("to"))
+    assert [each["text"] for each in await control.received(mira, 2)] == ["a session begins", "readable"]
+    assert await alice.next(Receipt)
+
+
+async def test_a_person_gives_up_asking_in_the_end(
+    alice: BareClient, control: SandboxControl, running: Running
+) -> None:
+    mira, jid = await friend(control, alice)
+    most = running.profile.limits.retry_asks
+    for _ in range(most + 2):
+        await alice.send(Message("never", jid, "msg", b"\x33 nonsense").to_stanza("to"))
+    await alice.count()
+    asked = [word for word in alice.seen if isinstance(word, RetryReceipt)]
+    assert [each.count for each in asked] == list(range(1, most + 1))
+    assert all(each.keys is not None for each in asked), "without a session nothing but keys can help"
+    (held,) = (await control.person(mira))["received"]
+    assert held["state"] == "failed"
+
+
+async def test_a_person_who_lost_its_sessions_gets_the_text_by_asking(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, jid = await friend(control, alice)
+    await alice.write(jid, "before")
+    await control.write(mira, str(alice.jid), "answered")
+    await alice.read()
+    await control.do(mira, "forget_sessions")
+    await alice.write(jid, "after")
+    asked = await alice.next(RetryReceipt)
+    assert asked.keys is not None
+    alice.begin_from(jid, asked.keys)
+    await alice.send(alice.seal(jid, "after", id=asked.id, count=1).to_stanza("to"))
+    assert [each["text"] for each in await control.received(mira, 2)] == ["before", "after"]
+
+
+async def test_a_reinstallation_is_news_and_the_next_session_has_the_new_identity(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, jid = await friend(control, alice)
+    await alice.write(jid, "before")
+    old = alice.records[jid].identity
+    fresh = (await control.do(mira, "reinstall"))["identity"]
+    assert (await alice.next(IdentityChanged)).peer == jid
+    await alice.begin(jid)
+    assert alice.records[jid].identity.hex() == fresh != old.hex()
+    await alice.write(jid, "after")
+    assert [each["text"] for each in await control.received(mira, 2)] == ["before", "after"]
+
+
+async def test_a_signed_prekey_changed_between_fetch_and_send_is_asked_about(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, jid = await friend(control, alice)
+    await control.fault("rotate_after_fetch")
+    await alice.begin(jid)
+    message = alice.seal(jid, "too late")
+    await alice.send(message.to_stanza("to"))
+    asked = await alice.next(RetryReceipt)
+    assert (asked.id, asked.keys is not None) == (message.id, True)
+
+
+async def test_an_identity_changed_between_fetch_and_send_is_asked_about_and_told(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, jid = await friend(control, alice)
+    await control.fault("reinstall_after_fetch")
+    await alice.begin(jid)
+    assert (await alice.next(IdentityChanged)).peer == jid
+    message = alice.seal(jid, "too late")
+    await alice.send(message.to_stanza("to"))
+    assert (await alice.next(RetryReceipt)).id == message.id
+
+
+async def test_a_retry_storm_asks_as_often_as_it_is_told(alice: BareClient, control: SandboxControl) -> None:
+    mira, jid = await friend(control, alice)
+    await control.fault("retry_storm", count=12)
+    accepted = await alice.write(jid, "once")
+    await alice.count()
+    asked = [word for word in alice.seen if isinstance(word, RetryReceipt)]
+    assert [(each.id, each.count) for each in asked] == [(accepted.id, count) for count in range(1, 13)]
+
+
+async def test_a_flipped_bit_is_noticed_and_the_answer_to_the_retry_is_whole(
+    alice: BareClient, control: SandboxControl
+) -> None:
+    mira, _ = await friend(control, alice)
+    await control.fault("bad_mac", account=alice.identifier)
+    await control.write(mira, str(alice.jid), "whole")
+    bad = await alice.next(Message)
+    before: Any = dict(alice.records)
+    with pytest.raises(BadMessage):
+        alice.open_message(bad)
+    assert alice.records == before
+    await alice.acknowledge(bad)
+    await alice.send(asking(alice, bad, 1, with_keys=False).to_stanza("to"))
+    assert alice.open_message(await alice.next(Message)) == "whole"
+
+
+@pytest.mark.parametrize("new_id", [True, False])
+async def test_old_bytes_sent_again_are_opened_by_nobody(
+    alice: BareClient, control: SandboxControl, new_id: bool
+) -> None:
+    mira, _ = await friend(control, alice)
+    await control.write(mira, str(alice.jid), "once")
+    first, _ = await alice.read()
+    await control.act(alice.identifier, "replay", new_id=new_id)
+    again = await alice.next(Message)
+    assert again.ciphertext == first.ciphertext and (again.id == first.id) is not new_id
+    with pytest.raises(Duplicate):
+        alice.open_message(again)

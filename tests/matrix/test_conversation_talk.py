@@ -1,0 +1,213 @@
+"""The talk with the bot: what it answers, what opting in takes, and what it needs to say no."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.commands.table import COMMANDS
+from bridge.states import Level
+from tests.matrix.world import BLOCKED, BOT, ONLOOKER, SANDBOX_LABEL, Network, User, World, sentence
+
+
+async def test_what_was_typed_before_the_bot_joined_is_answered_once(world: World) -> None:
+    async with world.user() as user:
+        room = await user.client.call("POST", "createRoom", body={"preset": "trusted_private_chat"})
+        user.talk = room["room_id"]
+        await user.client.send_text(user.talk, "help")
+        await user.client.send_text(user.talk, "my-address")
+        await user.client.call("POST", "rooms", user.talk, "invite", body={"user_id": BOT})
+        await user.hears("bot.greeting")
+        await user.hears("help.list")
+        await user.hears("address.none")
+        await user.says("status", "status.none")
+        bodies = await user.bodies(user.talk)
+        assert [bool(sentence("help.list").fullmatch(body)) for body in bodies].count(True) == 1
+        assert [bool(sentence("address.none").fullmatch(body)) for body in bodies].count(True) == 1
+        assert [bool(sentence("bot.greeting").fullmatch(body)) for body in bodies].count(True) == 1
+
+
+async def test_before_agree_nothing_reaches_the_network(world: World, network: Network) -> None:
+    async with world.user() as user:
+        await user.meet_bot()
+        before = await network.log()
+        await user.says("start-chat whatsapp +491510000001", "policy.opt_in_first")
+        await user.says("opt-in", "opt_in.ask_name")
+        await user.says("Ada Lovelace", "opt_in.ask_identifier")
+        await user.says("somebody@else.example", "opt_in.identifier_not_yours")
+        await user.says("ok", "opt_in.confirm")
+        await user.says("yes", "opt_in.needs_agree")
+        await user.says("ping", "address.none")
+        after = await network.log()
+        assert not await network.has_account(user.id)
+        assert after["enlistments"] == before["enlistments"]
+        assert [login for login in after["logins"] if login not in before["logins"]] == []
+        assert world.rows("SELECT * FROM account WHERE user_id = ?", user.id) == []
+
+
+async def test_a_talk_that_is_cancelled_leaves_no_trace(world: World, network: Network) -> None:
+    async with world.user() as user:
+        await user.meet_bot()
+        await user.says("opt-in", "opt_in.ask_name")
+        await user.says("cancel", "talk.cancelled")
+        await user.says("agree", "bot.not_understood")
+        assert not await network.has_account(user.id)
+
+
+async def test_opting_in_explains_and_ends_with_the_address_and_an_invitation(
+    world: World, network: Network
+) -> None:
+    async with world.user() as user:
+        await user.meet_bot()
+        await user.says("login", "opt_in.ask_name")
+        explained = (await user.hears("opt_in.explained")).body or ""
+        assert SANDBOX_LABEL in explained and "operator of the bridge holds your keys" in explained
+        await user.says("Ada (WhatsApp) Lovelace", "opt_in.ask_identifier")
+        shown = (await user.says("ok", "opt_in.confirm")).body or ""
+        assert "Ada [WhatsApp] Lovelace" in shown and user.id in shown
+        invitation = (await user.says("agree", "enlist.invitation")).body or ""
+        done = (await user.hears("enlist.done")).body or ""
+        assert user.id in done and user.id in invitation
+        account = await network.account(user.id)
+        assert (account["name"], account["enlisted"]) == ("Ada [WhatsApp] Lovelace", True)
+        (agreed,) = world.rows(
+            "SELECT agreement.* FROM agreement JOIN account USING (account_id) WHERE user_id = ?", user.id
+        )
+        assert agreed["text_version"] and agreed["agreed_at"] and agreed["withdrawn_at"] is None
+
+
+async def test_the_bot_answers_what_it_is_asked(world: World, network: Network, ada: User) -> None:
+    listed = (await ada.says("help", "help.list")).body or ""
+    assert all(command.usage in listed for command in COMMANDS)
+    address = (await ada.says("my-address", "address.is")).body or ""
+    assert ada.id in address and f"Haiket, {SANDBOX_LABEL}" in address
+    await ada.says("ping", "ping.well")
+    state = (await ada.says("status", "status.is")).body or ""
+    assert "reachable" in state and "Last connected: now" in state and "Chats: 0" in state
+    await ada.says("opt-in", "opt_in.already")
+    await ada.says("Good evening", "bot.not_understood")
+    await ada.says("start-chat", "start_chat.usage")
+    await ada.says("start-chat whatsapp anna", "start_chat.bad_identifier")
+    await ada.says("start-chat whatsapp +491519999999", "start_chat.nobody")
+    hidden = await world.contact(network, opted_in=False)
+    await ada.says(f"pm whatsapp {hidden.identifier}", "start_chat.nobody")
+
+
+async def test_in_a_portal_only_the_prefix_makes_a_command(
+    world: World, network: Network, ada: User
+) -> None:
+    mira = await world.contact(network)
+    portal = await ada.start_chat(mira)
+    await ada.client.send_text(portal, "help")
+    said = await ada.client.send_text(portal, "!interop status")
+    await ada.hears("status.is", room=portal, after=said)
+    await ada.client.send_text(portal, "opt-out")
+    await network.read_by(mira, "opt-out")
+    held = (await network.person(mira.jid))["received"]
+    assert [each["text"] for each in held] == ["help", "opt-out"]
+
+
+async def test_the_bot_answers_only_whose_room_it_is(world: World, ada: User) -> None:
+    async with world.user("ben") as ben:
+        await ada.client.call("POST", "rooms", ada.talk, "invite", body={"user_id": ben.id})
+        await ben.until(lambda each: each.room == ada.talk and each.kind == "event")
+        said = await ben.client.send_text(ada.talk, "status")
+        answer = await ben.hears("bot.only_owner", room=ada.talk, after=said)
+        assert ada.id in (answer.body or "")
+        assert answer.event["content"]["m.mentions"] in ({}, {"user_ids": [ben.id]})
+
+
+async def test_a_blocked_user_is_refused_without_a_word(world: World) -> None:
+    async with world.named(BLOCKED) as user:
+        room = await user.client.start_dm(BOT)
+        await user.until(
+            lambda each: (
+                each.room == room
+                and each.event.get("state_key") == BOT
+                and each.event["content"]["membership"] == "leave"
+            )
+        )
+        assert not [each for each in user.seen if each.sender == BOT and each.body is not None]
+
+
+async def test_who_may_only_use_commands_cannot_opt_in(world: World, network: Network) -> None:
+    async with world.named(ONLOOKER) as user:
+        await user.meet_bot()
+        listed = (await user.says("help", "help.list")).body or ""
+        assert [each.usage in listed for each in COMMANDS] == [
+            each.level <= Level.COMMANDS for each in COMMANDS
+        ]
+        await user.says("opt-in", "policy.no_account_permitted")
+        await user.says("start-chat whatsapp +491510000001", "policy.no_account_permitted")
+        assert not await network.has_account(user.id)
+
+
+@pytest.mark.threat("S28")
+async def test_in_an_encrypted_room_the_bot_says_so_and_opens_a_readable_one(world: World) -> None:
+    encryption = {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
+    async with world.user() as user:
+        made = await user.client.call(
+            "POST",
+            "createRoom",
+            body={
+                "preset": "trusted_private_chat",
+                "is_direct": True,
+                "invite": [BOT],
+                "initial_state": [encryption],
+            },
+        )
+        room = made["room_id"]
+        unreadable = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgA", "session_id": "s"}
+        said = await user.client.send(room, "m.room.encrypted", unreadable)
+        notice = await user.hears("room.encrypted", room=room)
+        assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == said
+        invited = await user.until(lambda each: each.kind == "invite")
+        assert invited.room != room
+        user.talk = invited.room
+        await user.hears("bot.greeting")
+        await user.says("opt-in", "opt_in.ask_name")
+
+
+async def test_opting_out_asks_first_deletes_upstream_and_destroys_the_keys(
+    world: World, network: Network, ada: User
+) -> None:
+    anna = await world.contact(network)
+    portal = await ada.start_chat(anna)
+    await ada.client.send_text(portal, "Hello Anna")
+    await network.read_by(anna, "Hello Anna")
+    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", ada.id)
+    assert account["own_keys"] and account["data_key"]
+    asked = (await ada.says("opt-out", "opt_out.ask")).body or ""
+    assert "1 chats" in asked
+    await ada.says("no", "talk.cancelled")
+    assert await network.has_account(ada.id)
+    await ada.says("logout", "opt_out.ask")
+    await ada.says("yes", "opt_out.needs_leave")
+    await ada.says("leave", "leave.done")
+    assert not await network.has_account(ada.id)
+    await ada.hears("leave.portal", room=portal)
+    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", ada.id)
+    assert (account["state"], account["own_keys"], account["data_key"]) == ("left", None, b"")
+    for table in ("session", "prekey", "contact", "message"):
+        query = f"SELECT * FROM {table} WHERE account_id = ?"  # the names stand two lines above
+        assert world.rows(query, account["account_id"]) == []
+    written = await ada.client.send_text(portal, "Are you still there?")
+    notice = await ada.hears("room.ended", room=portal, after=written)
+    assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == written
+    await ada.says("status", "status.none")
+
+
+async def test_who_left_can_come_back_as_somebody_new(world: World, network: Network, ada: User) -> None:
+    anna = await world.contact(network)
+    before = await network.account(ada.id)
+    old = await ada.start_chat(anna)
+    await ada.says("opt-out", "opt_out.ask")
+    await ada.says("leave", "leave.done")
+    await ada.says("opt-in", "opt_in.ask_name")
+    await ada.says("ok", "opt_in.ask_identifier")
+    await ada.says("ok", "opt_in.confirm")
+    await ada.says("agree", "enlist.invitation")
+    after = await network.account(ada.id)
+    assert (after["jid"] != before["jid"], after["identity"] != before["identity"]) == (True, True)
+    await network.write(anna.jid, ada.id, "Welcome back")
+    seen = await ada.text("Welcome back")
+    assert seen.room != old and seen.sender != await ada.ghost_of(old)

@@ -1,0 +1,125 @@
+"""How a connection ends, and that everybody who waits for it learns of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bridge.errors import TryAgain
+from bridge.network.backoff import End, Why
+from bridge.ports import Step, Stream
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, StreamError
+from tests.network.support import Stuck, Through, connected, message
+
+
+@pytest.mark.parametrize(
+    ("word", "end"),
+    [
+        (StreamError("409", CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED, "409")),
+        (StreamError(None, CONFLICT_REPLACED).to_stanza(), End(Why.REPLACED)),
+        (StreamError("503").to_stanza(), End(Why.DISMISSED, "503")),
+        (StreamError("401", "device_removed").to_stanza(), End(Why.DISMISSED, "401")),
+        (LoginFailure("403").to_stanza(), End(Why.DISMISSED, "403")),
+        (Stanza("failure"), End(Why.DISMISSED)),
+        (Stanza("stream:error", {}, (Stanza("conflict"),)), End(Why.DISMISSED)),
+    ],
+)
+@pytest.mark.fault("F41")
+async def test_the_servers_last_word_says_why_it_ended(word: Stanza, end: End) -> None:
+    async with connected() as both:
+        await both.peer.send(word, message("too late"))
+        assert await both.link.ended() == end
+        assert both.link.end == end
+        assert both.inbox.stanzas.empty()
+        await both.peer.ends()
+
+
+async def test_a_server_that_hangs_up_ends_the_connection() -> None:
+    async with connected() as both:
+        both.peer.hang_up()
+        assert await both.link.ended() == End(Why.LOST)
+
+
+@pytest.mark.fault("F31")
+async def test_a_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> None:
+    async with connected() as both:
+        whole = len(both.peer.encrypted(message("1")))
+    for cut in range(1, whole):
+        async with connected() as both:
+            await both.peer.send_raw(both.peer.encrypted(message("1"))[:cut])
+            both.peer.hang_up()
+            assert await both.link.ended() == End(Why.BROKEN)
+            assert both.inbox.stanzas.empty()
+
+
+async def test_a_frame_that_was_changed_on_its_way_ends_the_connection() -> None:
+    async with connected() as both:
+        data = bytearray(both.peer.encrypted(message("1")))
+        data[-1] ^= 1
+        await both.peer.send_raw(bytes(data))
+        assert await both.link.ended() == End(Why.BROKEN)
+
+
+async def test_the_end_reaches_every_question_and_every_later_call() -> None:
+    async with connected() as both:
+        asking = [asyncio.create_task(both.link.prekey_count()) for _ in range(3)]
+        for _ in range(3):
+            await both.peer.receive()
+        both.peer.hang_up()
+        for task in asking:
+            with pytest.raises(TryAgain, match="has ended: lost"):
+                await task
+        with pytest.raises(TryAgain, match="has ended: lost"):
+            await both.link.send(message("1"), step=Step.SEND)
+        with pytest.raises(TryAgain, match="has ended: lost"):
+            await both.link.prekey_count()
+
+
+async def test_closing_is_an_end_like_any_other_and_happens_once() -> None:
+    async with connected() as both:
+        await both.link.close()
+        await both.link.close()
+        assert both.link.end == End(Why.CLOSED)
+        await both.peer.ends()
+
+
+async def test_the_handler_may_close_the_connection() -> None:
+    links: list[Any] = []
+
+    async def handler(stanza: Stanza) -> None:
+        await links[0].close()
+
+    async with connected(handler) as both:
+        links.append(both.link)
+        await both.peer.send(message("1"))
+        assert await both.link.ended() == End(Why.CLOSED)
+
+
+async def test_whoever_waits_for_the_end_may_be_cancelled() -> None:
+    async with connected() as both:
+        waiting = asyncio.create_task(both.link.ended())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        assert both.link.end is None
+        await both.link.close()
+        assert await both.link.ended() == End(Why.CLOSED)
+
+
+async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame_may_be_out() -> None:
+    stuck: list[Stuck] = []
+
+    def wrap(inner: Stream) -> Stream:
+        stuck.append(Stuck(inner, Step.SEND))
+        return stuck[0]
+
+    async with connected(dialer=Through(wrap)) as both:
+        sending = asyncio.create_task(both.link.send(message("1"), step=Step.SEND))
+        await stuck[0].waiting.wait()
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert sending.cancelled()
+        assert both.link.end == End(Why.LOST)
