@@ -123,7 +123,7 @@ class Web(Protocol):
         max_bytes: int,
         timeout: float,
     ) -> WebAnswer:
-        """One call; ``TryAgain`` when no whole answer of at most ``max_bytes`` came in ``timeout`` seconds."""
+        """One call; ``TryAgain`` when no whole answer of ``max_bytes`` at most came in ``timeout`` seconds."""
         ...
 
 
@@ -166,6 +166,10 @@ class Store(Protocol):
         ``TryAgain`` means that it may have happened: read back by key before repeating.
         Shielded: cancelling the caller does not cancel the commit.
         """
+        ...
+
+    async def truncate_log(self) -> None:
+        """After keys were destroyed: leave nothing of them in the write-ahead log. ``TryAgain``: not now."""
         ...
 
     async def read(self, sql: str, **parameters: Value) -> Sequence[Row]:

@@ -291,6 +291,6 @@ def _waker(parts: Parts, connections: Connections) -> Wake:
     async def wake(identifier: str) -> None:
         account = await accounts.of_identifier(parts.store, identifier, parts.profile.id)
         if account is not None:
-            await connections.wake(account.account_id)
+            connections.wake(account.account_id)
 
     return wake

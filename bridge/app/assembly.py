@@ -15,6 +15,8 @@ from bridge.flow.connections import Connections
 from bridge.flow.enlisting import Enlisting
 from bridge.flow.inbound import MESSAGE_IN, Inbound
 from bridge.flow.keyring import Keyring
+from bridge.flow.leaving import Leaving
+from bridge.flow.line import Hooks
 from bridge.flow.outbound import Outbound
 from bridge.flow.parts import Parts
 from bridge.flow.people import People
@@ -76,11 +78,12 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     retries = Retries(parts, keyring, people, sessions, connections)
     reports = Reports(parts, keyring, people, connections)
     chats = Chats(parts, keyring, people, portals, connections)
-    commands = Commands(parts, enlisting, chats)
+    leaving = Leaving(parts, keyring, connector, connections)
+    commands = Commands(parts, enlisting, leaving, chats)
     reception = Reception(parts)
     router = Routing(parts, keyring, people, portals, outbound, reports, reception, commands.talk)
     arrivals = Arrivals(parts, inbound, reports, retries)
-    connections.arrived, connections.refused = arrivals.take, enlisting.login_refused
+    connections.attach(Hooks(arrivals.take, enlisting.login_refused, enlisting.say))
     steps: dict[str, Step] = {
         EVENT: router.event,
         READ_IN_MATRIX: router.receipt,
@@ -98,8 +101,8 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
         owed.ENLIST: enlisting.enlist,
         owed.UPLOAD: enlisting.upload,
         owed.TOP_UP: enlisting.top_up,
-        owed.DELETE: enlisting.delete,
+        owed.DELETE: leaving.delete,
         owed.START_CHAT: chats.start,
     }
     pump = Pump(parts.journal, database, parts.clock, parts.random, steps, reports.put_aside)
-    return Flows(pump, connections, Reminders(parts, enlisting))
+    return Flows(pump, connections, Reminders(parts, enlisting, connections))

@@ -13,6 +13,7 @@ from bridge.content import Text, Unknown
 from bridge.flow import owed
 from bridge.flow.chats import Chats
 from bridge.flow.enlisting import Enlisting
+from bridge.flow.leaving import Leaving
 from bridge.flow.parts import Parts
 from bridge.ids import UserId
 from bridge.labels import protection
@@ -35,8 +36,9 @@ EXAMPLES = {"phone": "+49 151 00000001", "email": "anna@firm.example", "handle":
 class Commands:
     """Answers what users say to the bot."""
 
-    def __init__(self, parts: Parts, enlisting: Enlisting, chats: Chats) -> None:
+    def __init__(self, parts: Parts, enlisting: Enlisting, leaving: Leaving, chats: Chats) -> None:
         self._parts = parts
+        self._leaving = leaving
         self._enlisting = enlisting
         self._chats = chats
         self._verbs: Mapping[str, Callable[[_Said], Awaitable[None]]] = {
@@ -56,20 +58,25 @@ class Commands:
         if isinstance(content, events.NotBridged):
             await self._parts.journal.settle(entry)
             return
-        if Unknown("encrypted") in content.parts:
-            await self._cannot_read(entry, event)
-            return
         text = " ".join(part.plain for part in content.parts if isinstance(part, Text))
         account = await accounts.of_user(self._parts.store, event.sender, self._parts.profile.id)
         said = _Said(entry, event, text, Talk.from_text(dialogue or ""), account)
         said.is_elsewhere = dialogue is None
         decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender))
         if not isinstance(decision, Allow):
-            await self._answer(said, decision.sentence)
+            await self._once(said, decision.sentence)
         elif event.sender != owner:
-            await self._answer(said, say("bot.only_owner", user=owner))
+            await self._once(said, say("bot.only_owner", user=owner))
+        elif Unknown("encrypted") in content.parts:
+            await self._cannot_read(entry, event)
         else:
             await self._understand(said)
+
+    async def _once(self, said: _Said, sentence: Sentence) -> None:
+        """Tell somebody who may not talk to the bot so, once in a room."""
+        notice = owed.Notice(said.event.room, sentence)
+        key = f"refused/{said.event.room}/{said.event.sender}/{sentence.key}"
+        await self._parts.journal.settle(said.entry, notice.owed(key))
 
     async def _cannot_read(self, entry: Entry, event: events.Event) -> None:
         """An encrypted room: say so in clear, and invite the user to one that the bot can read."""
@@ -97,7 +104,14 @@ class Commands:
     async def _go_on(self, said: _Said) -> None:
         answer = go_on(said.talk, said.text, said.event.sender)
         match answer.act:
+            case Agree() if said.account is not None:
+                already = say("opt_in.already", identifier=said.account.identifier)
+                await self._answer(said, already)
             case Agree(shown_name, identifier):
+                refusal = await self._refuse_agreement(said)
+                if refusal is not None:
+                    await self._answer(said, refusal)
+                    return
                 await self._enlisting.agree(
                     said.entry,
                     said.event.room,
@@ -107,7 +121,9 @@ class Commands:
                     *self._notices(said, answer.said),
                 )
             case Leave() if said.account is not None:
-                await self._enlisting.leave(said.entry, said.account, *self._notices(said, answer.said))
+                await self._leaving.leave(
+                    said.entry, said.event.room, said.account, *self._notices(said, answer.said)
+                )
             case _:
                 await self._keep(said, answer)
 
@@ -126,14 +142,21 @@ class Commands:
         if account is not None:
             await self._answer(said, say("opt_in.already", identifier=account.identifier))
             return
-        living = await accounts.living(self._parts.store)
-        decision = self._parts.decide(Act.AGREE, self._parts.facts(user, other_accounts=len(living)))
-        if not isinstance(decision, Allow):
-            await self._answer(said, decision.sentence)
+        refusal = await self._refuse_agreement(said)
+        if refusal is not None:
+            await self._answer(said, refusal)
             return
         name = user.removeprefix("@").partition(":")[0]
         answer = begin_opt_in(user, name, self._parts.settings.custody, self._parts.profile.label)
         await self._keep(said, answer)
+
+    async def _refuse_agreement(self, said: _Said) -> Sentence | None:
+        """Why this user may not have an account; asked again when they agree, for others were quicker."""
+        user = said.event.sender
+        living = await accounts.living(self._parts.store)
+        others = sum(1 for account in living if account.user_id != user)
+        decision = self._parts.decide(Act.AGREE, self._parts.facts(user, other_accounts=others))
+        return None if isinstance(decision, Allow) else decision.sentence
 
     async def _opt_out(self, said: _Said) -> None:
         if said.account is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
+from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.keyring import Keyring, Unlocked
@@ -130,7 +132,10 @@ class Awaiting:
             t=values["t"],
         )
         awaited = (ack.RECEIPT, asked.id, receipt.RETRY)
-        await self._connections.deliver(entry.account_id, asked.to_stanza("to"), awaited, step=Step.RECEIPT)
+        with suppress(GiveUp):  # the deadline tells the person
+            await self._connections.deliver(
+                entry.account_id, asked.to_stanza("to"), awaited, step=Step.RECEIPT
+            )
         await self._parts.journal.settle(entry)
 
     async def _bundle(self, unlocked: Unlocked) -> PublicBundle:

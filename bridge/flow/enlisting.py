@@ -6,7 +6,7 @@ import structlog
 
 from bridge.curve import key_pair
 from bridge.e2ee.keys import new_own_keys, new_prekeys, new_signed_prekey
-from bridge.errors import GiveUp, LocalProtocolError, TryAgain
+from bridge.errors import LocalProtocolError, TryAgain
 from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.keyring import Keyring, Keys, Unlocked
@@ -18,10 +18,10 @@ from bridge.policy import Act, Allow
 from bridge.ports import Row
 from bridge.profile import Reason, Refusal
 from bridge.sentences import Sentence, say
-from bridge.states import AccountState
+from bridge.states import AccountState, Custody
 from bridge.store import kinds
 from bridge.store.journal import Entry, New
-from bridge.store.tables import accounts, contacts
+from bridge.store.tables import accounts
 from bridge.store.tables.accounts import Account
 
 LOG = structlog.get_logger()
@@ -30,6 +30,7 @@ AGREEMENT_VERSION = "1"
 """The version of the text a user agrees to; the record of the agreement names it."""
 
 FIRST_PREKEY_ID = 1
+HOUR_S = 3_600
 
 _STATE_OF: dict[Refusal, Happening] = {
     Refusal.REFUSED: Happening.REFUSED,
@@ -86,6 +87,7 @@ class Enlisting:
             kinds.unit(
                 kinds.AGREE,
                 settle=[{"entry_id": entry.entry_id}],
+                alone=[{"user_id": user_id}] if self._parts.settings.custody is Custody.PERSONAL else [],
                 open=[account.to_row()],
                 agree=[agreement],
                 dialogue=[{"room_id": room_id, "dialogue": "", "changed_at": now}],
@@ -102,7 +104,7 @@ class Enlisting:
             kinds.unit(
                 kinds.ACCOUNT_STATE,
                 settle=[{"entry_id": entry.entry_id}],
-                state=[self._change(account, state)],
+                state=[changed(self._parts, account, state)],
                 **self._owe(*said, task),
             )
         )
@@ -122,12 +124,7 @@ class Enlisting:
             return
         if unlocked.keys is None:
             unlocked = await self._make_keys(unlocked)
-        assert unlocked.keys is not None
-        rows = await accounts.prekeys(self._parts.store, account.account_id)
-        signed = self._keyring.newest_signed(unlocked, rows)
-        enlistment = Enlistment(
-            account.identifier, account.shown_name, unlocked.keys.noise, unlocked.own, signed
-        )
+        enlistment = await enlistment_of(self._parts, self._keyring, unlocked)
         answer = await self._connector.enlist(enlistment)
         if isinstance(answer, EnlistRefused):
             LOG.warning("enlistment refused", code=answer.code, account=self._parts.log_id(account.user_id))
@@ -136,12 +133,12 @@ class Enlisting:
             happening = _STATE_OF[answer.reason.state]
             await self._refused(entry, unlocked, happening, say(answer.reason.sentence))
             return
-        change = self._change(unlocked.account, after(unlocked.account.state, Happening.ENLISTED))
+        change = changed(self._parts, unlocked.account, after(unlocked.account.state, Happening.ENLISTED))
         task = owed.task(owed.UPLOAD, account.account_id, account.account_id + entry.entry_id)
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ENLISTED,
-                fence=[self._fence(account)],
+                fence=[fence(account)],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[change],
                 login=[{"account_id": account.account_id, "login": str(answer.login)}],
@@ -163,11 +160,11 @@ class Enlisting:
         )
         state: list[Row] = []
         if account.state is AccountState.AGREED:
-            state.append(self._change(account, after(account.state, Happening.KEYS_MADE)))
+            state.append(changed(self._parts, account, after(account.state, Happening.KEYS_MADE)))
         await self._parts.store.commit(
             kinds.unit(
                 kinds.KEYS,
-                fence=[self._fence(account)],
+                fence=[fence(account)],
                 state=state,
                 keys=[{"account_id": account.account_id, "own_keys": sealed}],
                 count=[self._next(account, first + 1 + count)],
@@ -183,13 +180,13 @@ class Enlisting:
     ) -> None:
         account = unlocked.account
         state = AccountState.ENLISTING if account.state is AccountState.AGREED else account.state
-        change = self._change(account, after(state, happening))
+        change = changed(self._parts, account, after(state, happening))
         notice = owed.Notice(account.room_id, say("enlist.refused", reason=sentence))
         rows = self._parts.journal.rows(notice.owed(b"refused" + entry.entry_id))
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ENLISTED,
-                fence=[self._fence(account)],
+                fence=[fence(account)],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[change],
                 owe=rows,
@@ -211,18 +208,26 @@ class Enlisting:
             await self._parts.journal.settle(entry)
             return
         account = unlocked.account
+        if not welcome and not await self._are_few(account):
+            await self._parts.journal.settle(entry)
+            return
         await self._have_new_prekeys(unlocked)
         await self._give_prekeys(unlocked)
         told = self._welcome(account, entry) if welcome else []
         await self._parts.store.commit(
             kinds.unit(
                 kinds.UPLOADED,
-                fence=[self._fence(account)],
+                fence=[fence(account)],
                 settle=[{"entry_id": entry.entry_id}],
                 uploaded=[{"account_id": account.account_id}],
                 **self._owe(*told),
             )
         )
+
+    async def _are_few(self, account: Account) -> bool:
+        """The network's word is checked before keys are made, or it could make us make any number."""
+        left = await self._connections.prekeys_left(account.account_id)
+        return left <= self._parts.profile.limits.prekeys_low
 
     def _welcome(self, account: Account, entry: Entry) -> list[New]:
         label = self._parts.profile.label
@@ -243,7 +248,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PREKEYS,
-                fence=[self._fence(account)],
+                fence=[fence(account)],
                 count=[self._next(account, account.next_prekey_id + count)],
                 prekey=self._keyring.prekey_rows(unlocked, None, one_time),
             )
@@ -256,60 +261,6 @@ class Enlisting:
         one_time = [self._keyring.read_one_time(unlocked, row) for row in rows if _is_new_one_time(row)]
         await self._connections.upload_keys(account_id, unlocked.own, signed, one_time)
 
-    async def leave(self, entry: Entry, account: Account, *said: New) -> None:
-        """One unit: the agreement is withdrawn, and the deletion at the network is owed."""
-        now = self._parts.clock.now()
-        rows = self._parts.journal.rows(
-            *said, owed.task(owed.DELETE, account.account_id, account.account_id, lane=_leaving(account))
-        )
-        await self._parts.store.commit(
-            kinds.unit(
-                kinds.LEAVE,
-                settle=[{"entry_id": entry.entry_id}],
-                state=[self._change(account, after(account.state, Happening.LEAVE))],
-                withdraw=[{"account_id": account.account_id, "withdrawn_at": now}],
-                dialogue=[{"room_id": account.room_id, "dialogue": "", "changed_at": now}],
-                owe=rows,
-                remember=rows,
-            )
-        )
-
-    async def delete(self, entry: Entry) -> None:
-        """The step: have the network forget the account, then destroy the keys and say so everywhere."""
-        unlocked = await self._unlocked(entry)
-        if unlocked is None:
-            await self._parts.journal.settle(entry)
-            return
-        account = unlocked.account
-        if account.login is not None:
-            try:
-                await self._connections.delete(account.account_id)
-            except GiveUp:
-                LOG.info("the network knew the account no longer")
-        await self._connections.forget(account.account_id)
-        told = [owed.Notice(account.room_id, say("leave.done")).owed(b"left" + account.account_id)]
-        for contact in await contacts.of_account(self._parts.store, account.account_id):
-            if contact.room_id is not None:
-                notice = owed.Notice(contact.room_id, say("leave.portal"))
-                told.append(notice.owed(b"left" + contact.contact_id))
-        everything: Row = {"account_id": account.account_id}
-        await self._parts.store.commit(
-            kinds.unit(
-                kinds.LEFT,
-                fence=[self._fence(account)],
-                settle=[{"entry_id": entry.entry_id}],
-                state=[self._change(account, after(account.state, Happening.DELETED))],
-                destroy=[{**everything, "data_key": b""}],
-                prekeys=[everything],
-                sessions=[everything],
-                contacts=[everything],
-                messages=[everything],
-                entries=[{**everything, "entry_id": entry.entry_id}],
-                **self._owe(*told),
-            )
-        )
-        self._keyring.forget(account)
-
     async def login_refused(self, account_id: AccountId, reason: Reason) -> None:
         """The network refused a login: the account's state follows, and the user is told."""
         account = await accounts.by_id(self._parts.store, account_id)
@@ -318,6 +269,14 @@ class Enlisting:
         forgotten = reason.state in (Refusal.ENLIST_AGAIN, Refusal.REFUSED)
         happening = Happening.FORGOTTEN if forgotten else Happening.SUSPENDED
         await self.change(account, happening, say(reason.sentence))
+
+    async def say(self, account_id: AccountId, sentence: Sentence) -> None:
+        """Tell the user of an account something, once an hour at most."""
+        account = await accounts.by_id(self._parts.store, account_id)
+        if account is not None:
+            hour = int(self._parts.clock.now() // HOUR_S)
+            key = f"{account_id.hex()}/{sentence.key}/{hour}"
+            await self._parts.journal.owe(owed.Notice(account.room_id, sentence).owed(key))
 
     async def change(self, account: Account, happening: Happening, sentence: Sentence) -> None:
         """Something happened to an account by itself; the user is told once."""
@@ -329,7 +288,9 @@ class Enlisting:
         key = f"{account.account_id.hex()}/{happening.value}/{account.state_changed_at}"
         await self._parts.store.commit(
             kinds.unit(
-                kinds.ACCOUNT_STATE, state=[self._change(account, state)], **self._owe(notice.owed(key))
+                kinds.ACCOUNT_STATE,
+                state=[changed(self._parts, account, state)],
+                **self._owe(notice.owed(key)),
             )
         )
 
@@ -345,17 +306,6 @@ class Enlisting:
         rows = self._parts.journal.rows(*new)
         return {"owe": rows, "remember": rows}
 
-    def _fence(self, account: Account) -> Row:
-        return {"account_id": account.account_id, "epoch": account.epoch}
-
-    def _change(self, account: Account, state: AccountState) -> Row:
-        return {
-            "account_id": account.account_id,
-            "state": state.value,
-            "old_state": account.state.value,
-            "state_changed_at": self._parts.clock.now(),
-        }
-
     def _next(self, account: Account, next_prekey_id: int) -> Row:
         return {
             "account_id": account.account_id,
@@ -368,6 +318,25 @@ def _is_new_one_time(row: Row) -> bool:
     return row["kind"] == "one-time" and not row["uploaded"]
 
 
-def _leaving(account: Account) -> str:
-    """A lane of its own: leaving waits for nothing else that is owed."""
-    return f"leaving:{account.account_id.hex()}"
+def fence(account: Account) -> Row:
+    """The guard of a unit that writes for an account."""
+    return {"account_id": account.account_id, "epoch": account.epoch}
+
+
+def changed(parts: Parts, account: Account, state: AccountState) -> Row:
+    """The row that moves an account from the state it was read in."""
+    return {
+        "account_id": account.account_id,
+        "state": state.value,
+        "old_state": account.state.value,
+        "state_changed_at": parts.clock.now(),
+    }
+
+
+async def enlistment_of(parts: Parts, keyring: Keyring, unlocked: Unlocked) -> Enlistment:
+    """What an account enlists with; the same again is the same enlistment."""
+    assert unlocked.keys is not None
+    account = unlocked.account
+    rows = await accounts.prekeys(parts.store, account.account_id)
+    signed = keyring.newest_signed(unlocked, rows)
+    return Enlistment(account.identifier, account.shown_name, unlocked.keys.noise, unlocked.own, signed)

@@ -204,7 +204,7 @@ class Inbound:
                 fence=[{"account_id": account.account_id, "epoch": account.epoch}],
                 advance=[advance],
                 spend=spend,
-                **identity_noted(self._parts, contact, opened.identity),
+                **identity_noted(self._parts, contact, held, opened.record),
                 **self._note(unlocked, contact, arrived, known, sent_at),
                 **self._sessions.moved(unlocked, held, opened.record),
             )

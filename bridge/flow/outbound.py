@@ -37,6 +37,10 @@ from bridge.wire.vocabulary.message import Message as Outgoing
 _BODY = "message.body"
 
 
+class Nacked(GiveUp):
+    """The network refused the message itself, so it is certain that it did not arrive."""
+
+
 def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
     """The key of a message out: its stanza id, within the account and the chat."""
     return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, OUT, stanza)
@@ -88,7 +92,10 @@ class Outbound:
             await self._deliver(entry, unlocked, contact, stanza, message.event_id)
         except GiveUp as refusal:
             owner = unlocked.account.user_id
-            await self._fail(entry, contact, message.event_id, owner, refusal.sentence)
+            sentence = refusal.sentence
+            if not isinstance(refusal, Nacked):
+                sentence = say("outbound.unsure", reason=sentence)
+            await self._fail(entry, contact, message.event_id, owner, sentence)
 
     def _allow(self, unlocked: Unlocked, contact: Contact, content: Content) -> None:
         account = unlocked.account
@@ -179,7 +186,7 @@ class Outbound:
                 fence=[{"account_id": account.account_id, "epoch": account.epoch}],
                 advance=[advance],
                 message=[row.to_row()],
-                **identity_noted(self._parts, contact, sealed.record.identity),
+                **identity_noted(self._parts, contact, held, sealed.record),
                 **self._sessions.moved(unlocked, held, sealed.record),
             )
         )
@@ -209,7 +216,7 @@ class Outbound:
             known = self._parts.profile.ack_errors.get(str(answer.error))
             if known is not None and known.retry:
                 raise TryAgain("the network asks to send again later")
-            raise GiveUp(say(known.sentence if known is not None else "outbound.refused", code=answer.error))
+            raise Nacked(say(known.sentence if known is not None else "outbound.refused", code=answer.error))
         await self._accepted(entry, contact, event_id, message_id_out(self._parts, contact, stanza_id_sent))
 
     async def _accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
@@ -268,9 +275,12 @@ class Outbound:
                     "changed_at": self._parts.clock.now(),
                 }
             )
-        await self._parts.store.commit(
-            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
-        )
+        try:
+            await self._parts.store.commit(
+                kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+            )
+        except Stale:  # a receipt says that it arrived after all
+            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
 
 
 def _with_quote(parts: tuple[Part, ...], reply: Reply) -> tuple[Part, ...]:

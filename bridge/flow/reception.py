@@ -23,6 +23,8 @@ LOG = structlog.get_logger()
 
 EVENT = "event"
 """The endpoint's word for a room event."""
+WRITTEN = ("m.room.message", "m.room.encrypted")
+"""What people write: clients make an encrypted chat with its first message already in it."""
 READ_BACK_EVENTS = 50
 """How much of a room is read back after a join: what a person types before the bot is there."""
 
@@ -79,7 +81,7 @@ class Reception:
         history = self._parts.homeserver.history(self._parts.settings.bot, room, limit=READ_BACK_EVENTS)
         async for each in history:
             event = events.envelope(each)
-            if event is not None and event.sender == user and event.type == "m.room.message":
+            if event is not None and event.sender == user and event.type in WRITTEN:
                 found.append(New(EVENT, room, event.id, json.dumps(each).encode()))
         await self._parts.journal.settle(entry, *reversed(found))
 

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import structlog
+
+from bridge.errors import BridgeError, Misconfigured
 from bridge.flow import owed
+from bridge.flow.connections import Connections
 from bridge.flow.enlisting import Enlisting
 from bridge.flow.parts import Parts
-from bridge.lifecycle import Happening, due_reminders, has_expired
+from bridge.lifecycle import DAY_S, Happening, due_reminders, has_expired
 from bridge.sentences import say
 from bridge.states import AccountState
 from bridge.store import kinds
+from bridge.store.errors import Fenced
 from bridge.store.tables import accounts
 from bridge.store.tables.accounts import Account
 
+LOG = structlog.get_logger()
+
 LOOK_EVERY_S = 3_600.0
 """Warnings count in days; an hour late is in time."""
-DAY_S = 86_400.0
+LOOK_AGAIN_S = 60.0
+"""After a look that failed: a database or network that is away for a moment."""
 
 
 class Reminders:
     """Looks after accounts that do not connect, and after plaintext that need not be kept."""
 
-    def __init__(self, parts: Parts, enlisting: Enlisting) -> None:
+    def __init__(self, parts: Parts, enlisting: Enlisting, connections: Connections) -> None:
         self._parts = parts
+        self._connections = connections
         self._enlisting = enlisting
 
     async def run(self) -> None:
         """Look now and every hour, until cancelled."""
         while True:
-            for account in await accounts.living(self._parts.store):
+            wait = LOOK_EVERY_S
+            try:
+                await self._look()
+            except (Fenced, Misconfigured):
+                raise
+            except BridgeError as error:
+                LOG.warning("looking after accounts failed", error=type(error).__name__)
+                wait = LOOK_AGAIN_S
+            await self._parts.clock.sleep(wait)
+
+    async def _look(self) -> None:
+        for account in await accounts.living(self._parts.store):
+            if not await self._connections.stay(account.account_id):
                 await self._look_after(account)
-            await self._forget_old_text()
-            await self._parts.clock.sleep(LOOK_EVERY_S)
+        await self._forget_old_text()
 
     async def _look_after(self, account: Account) -> None:
         last, now = account.last_connected_at, self._parts.clock.now()

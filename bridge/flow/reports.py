@@ -12,15 +12,17 @@ from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.outbound import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
-from bridge.ids import EventId, Jid, StanzaId
+from bridge.flow.reception import EVENT
+from bridge.ids import EventId, Jid, RoomId, StanzaId
 from bridge.matrix import events
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
-from bridge.sentences import Sentence, render
+from bridge.sentences import Sentence, render, say
 from bridge.store import kinds
-from bridge.store.journal import Entry, New
-from bridge.store.tables import messages
+from bridge.store.journal import ACCEPTED, Entry, New
+from bridge.store.tables import contacts, messages
 from bridge.store.tables.messages import IN, Message
+from bridge.store.vault import Unreadable
 from bridge.wire import stanza as codec
 from bridge.wire.vocabulary import ack, receipt
 
@@ -96,7 +98,8 @@ class Reports:
             "to"
         )
         awaited = (ack.RECEIPT, str(out.stanza_ids[0]), out.kind)
-        await self._connections.deliver(entry.account_id, stanza, awaited, step=Step.RECEIPT)
+        with suppress(GiveUp):  # the user is told by the account's state, not once a receipt
+            await self._connections.deliver(entry.account_id, stanza, awaited, step=Step.RECEIPT)
         await self._parts.journal.settle(entry)
 
     def receipt_entry(self, unlocked: Unlocked, arrived: receipt.Receipt, raw: bytes) -> New:
@@ -127,7 +130,8 @@ class Reports:
             reader = contact.ghost if state == "read" else self._parts.settings.bot
             newest = max(reported, key=lambda message: message.sent_at)
             assert newest.event_id is not None
-            await self._parts.homeserver.mark_read(reader, contact.row.room_id, newest.event_id)
+            with suppress(GiveUp):
+                await self._parts.homeserver.mark_read(reader, contact.row.room_id, newest.event_id)
         await self._keep_reported(entry, contact, reported, state)
 
     def _may_show(self, unlocked: Unlocked, contact: Contact) -> bool:
@@ -138,7 +142,7 @@ class Reports:
     async def _reported(self, contact: Contact, arrived: receipt.Receipt, state: str) -> list[Message]:
         """The messages a receipt is about and that it is news for."""
         found = []
-        for each in arrived.ids:
+        for each in dict.fromkeys(arrived.ids):
             key = message_id_out(self._parts, contact, StanzaId(each))
             message = await messages.by_id(self._parts.store, key)
             if message is not None and _RANK[message.state] < _RANK[state]:
@@ -224,14 +228,34 @@ class Reports:
     async def put_aside(self, entry: Entry, sentence: Sentence) -> None:
         """End an entry that cannot go on; whoever waits for it in Matrix is told why."""
         new: list[New] = []
-        if entry.kind == "event":
-            event = events.parse(self._parts.journal.read(entry)) if entry.state == "accepted" else None
-            if isinstance(event, events.Event):
-                notice = owed.Notice(event.room, sentence, event.id, event.sender)
-                new.append(notice.owed(f"failed/{event.id}"))
+        if entry.kind == EVENT:
+            new = await self._about_event(entry, sentence)
         elif entry.account_id is not None:
             unlocked = await self._keyring.unlock(entry.account_id)
             if unlocked is not None:
                 notice = owed.Notice(unlocked.account.room_id, sentence)
-                new.append(notice.owed(b"aside" + entry.entry_id))
+                new = [notice.owed(b"aside" + entry.entry_id)]
         await self._parts.journal.settle(entry, *new)
+
+    async def _about_event(self, entry: Entry, sentence: Sentence) -> list[New]:
+        """The notice that answers the event an entry stands for, as far as it can still be told which."""
+        if entry.state == ACCEPTED:
+            try:
+                event = events.parse(self._parts.journal.read(entry))
+            except Unreadable:
+                return []
+            if isinstance(event, events.Odd):
+                return []
+            return [owed.Notice(event.room, sentence, event.id, event.sender).owed(f"failed/{event.id}")]
+        row = await contacts.by_room(self._parts.store, RoomId(entry.lane))
+        unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
+        if row is None or unlocked is None:
+            return []
+        contact = self._people.read(unlocked, row)
+        sent = StanzaId(str(codec.decode(entry.body).attributes["id"]))
+        message = await messages.by_id(self._parts.store, message_id_out(self._parts, contact, sent))
+        if message is None or message.event_id is None:
+            return []
+        unsure = say("outbound.not_sent", reason=say("outbound.unsure", reason=sentence))
+        notice = owed.Notice(RoomId(entry.lane), unsure, message.event_id, unlocked.account.user_id)
+        return [notice.owed(f"failed/{message.event_id}")]

@@ -26,6 +26,13 @@ from bridge.wire.vocabulary.message import Message as Outgoing
 
 RETRY_IN = "retry-in"
 
+FRESH_SESSION_COUNT = 2
+"""From the second request on the session itself is in doubt (interop dossier 4.8)."""
+
+ANSWERED = ("sealed", "accepted")
+"""States in which a message may be sealed again: once it was delivered, nobody needs it again, and
+whoever asks with new keys would get what they were never sent."""
+
 _BODY = "message.body"
 
 
@@ -77,14 +84,19 @@ class Retries:
         kept = await messages.by_id(
             self._parts.store, message_id_out(self._parts, contact, StanzaId(asked.id))
         )
-        if kept is None or kept.body is None or kept.retries >= self._parts.profile.limits.retry_answers:
+        if (
+            kept is None
+            or kept.state not in ANSWERED
+            or kept.body is None
+            or kept.retries >= self._parts.profile.limits.retry_answers
+        ):
             return None
         bundle: PreKeyBundle | None = None
         while True:
             async with self._sessions.held(unlocked, contact.contact_id) as held:
                 if bundle is None and self._given(held, asked) is not None:
                     bundle = self._given(held, asked)
-                if bundle is not None or not self._needs_bundle(held):
+                if bundle is not None or not self._needs_bundle(held, asked):
                     return await self._keep(entry, unlocked, contact, asked, kept, held, bundle)
             bundle = await self._connections.fetch_keys(unlocked.account.account_id, contact.person.jid)
 
@@ -99,8 +111,10 @@ class Retries:
             return None
         return bundle
 
-    def _needs_bundle(self, held: Held) -> bool:
-        return not signal.can_seal(held.record, self._parts.clock.now())
+    def _needs_bundle(self, held: Held, asked: receipt.RetryReceipt) -> bool:
+        """No session to seal in, or one that has failed before and came with no keys for another."""
+        failed = asked.count >= FRESH_SESSION_COUNT and asked.keys is None and self._may_renew(held)
+        return failed or not signal.can_seal(held.record, self._parts.clock.now())
 
     def _may_renew(self, held: Held) -> bool:
         """A new session at most hourly: more often would let anybody make us spend keys."""
@@ -143,7 +157,7 @@ class Retries:
                         "changed_at": now,
                     }
                 ],
-                **identity_noted(self._parts, contact, sealed.record.identity),
+                **identity_noted(self._parts, contact, held, sealed.record),
                 **self._sessions.moved(unlocked, held, sealed.record, renewed=bundle is not None),
             )
         )

@@ -8,12 +8,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bridge.e2ee.session import Record
+from bridge.errors import LocalProtocolError
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import ContactId
 from bridge.ports import Row
 from bridge.store.tables import contacts
+from bridge.store.vault import Unreadable
+
+LOG = structlog.get_logger()
 
 _RECORD = "session.record"
 
@@ -43,10 +49,18 @@ class Sessions:
             lock = self._locks[contact_id] = asyncio.Lock()
         async with lock:
             row = await contacts.session(self._parts.store, contact_id)
-            record = None
-            if row.record is not None:
-                record = Record.from_bytes(unlocked.vault.open(_RECORD, contact_id, row.record))
+            record = self._read(unlocked, contact_id, row.record)
             yield Held(contact_id, row.version, record, row.renewed_at)
+
+    def _read(self, unlocked: Unlocked, contact_id: ContactId, sealed: bytes | None) -> Record | None:
+        """The record; a damaged one counts as none, so that a new session heals the chat (fault F36)."""
+        if sealed is None:
+            return None
+        try:
+            return Record.from_bytes(unlocked.vault.open(_RECORD, contact_id, sealed))
+        except (Unreadable, LocalProtocolError) as error:
+            LOG.exception("a session record is damaged", error=type(error).__name__)
+            return None
 
     def moved(
         self, unlocked: Unlocked, held: Held, record: Record, *, renewed: bool = False

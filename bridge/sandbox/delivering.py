@@ -16,6 +16,7 @@ from bridge.sandbox.log import Sending
 from bridge.sandbox.mailbox import Entry, Key
 from bridge.sandbox.outputs import Close, Send
 from bridge.sandbox.registry import DAY_S, Account
+from bridge.sandbox.spoiling import with_a_bad_mac
 from bridge.sandbox.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, login, notification
@@ -39,8 +40,7 @@ def message(state: State, to: Jid, carried: Message, now: float) -> None:
         state.post(to, carried.to_stanza("from"))
         return
     if state.faults.take(Kind.BAD_MAC, to):
-        flipped = carried.ciphertext[:-1] + bytes([carried.ciphertext[-1] ^ 1])
-        carried = replace(carried, ciphertext=flipped)
+        carried = replace(carried, ciphertext=with_a_bad_mac(carried.kind, carried.ciphertext))
     delivery = state.log.delivery(to, carried, now)
     key = Key(ack.MESSAGE, carried.id, carried.type, carried.peer)
     queue(state, to, Entry(key, carried.to_stanza("from"), now, delivery.number), now)

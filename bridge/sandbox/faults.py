@@ -33,7 +33,7 @@ class Kind(Enum):
     DUPLICATE_STANZA = "duplicate_stanza"
     """A message for the account is sent twice."""
     BAD_MAC = "bad_mac"
-    """A message for the account arrives with its last bit flipped."""
+    """A message for the account arrives with one bit of its MAC flipped."""
     CUT_OUTGOING = "cut_outgoing"
     """The next connection breaks off after so many bytes of the server's [after_bytes]."""
     CUT_INCOMING = "cut_incoming"

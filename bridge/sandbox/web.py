@@ -72,7 +72,10 @@ class Partner:
 def application(
     gatekeeper: Gatekeeper, partner: Partner, clock: Clock, perform: Callable[[], None]
 ) -> web.Application:
-    """The routes that a partner calls; their paths are those of the profile. ``perform`` does what the rules put out."""
+    """The routes that a partner calls, at the paths of the profile.
+
+    ``perform`` does what the rules put out.
+    """
 
     async def enlist(request: web.Request) -> web.Response:
         form = await request.post()

@@ -70,6 +70,10 @@ ENGLISH: dict[str, str] = {
     "opt_out.started": "I am telling the network to forget you.",
     "opt_out.nothing": "You have not opted in, so there is nothing to leave.",
     "leave.done": "You have left. The network has forgotten you, and your keys are destroyed.",
+    "leave.unconfirmed": (
+        "You have left: your keys are destroyed. The network did not confirm that it has forgotten you; it"
+        " will by itself after 30 days without a connection."
+    ),
     "leave.portal": "You left third-party chats. Nothing you write here reaches anybody any more.",
     "enlist.done": (
         "You can be reached now ({label}). People find you as {identifier}. To write first, say"
@@ -117,6 +121,10 @@ ENGLISH: dict[str, str] = {
         "The network refused the login for a reason that this bridge does not know. Nothing is sent until"
         " your admin has looked."
     ),
+    "connection.conflict": (
+        "Another program keeps connecting with your keys, and throws this bridge out. Is a second bridge"
+        " running, or a restored copy? I have stopped connecting. Say `ping` to try again."
+    ),
     "reminder.unenlist": (
         "You have not been connected for {day} days. In {days_left} days the network will forget you and"
         " nobody will reach you. Say `ping` to connect once."
@@ -159,6 +167,7 @@ ENGLISH: dict[str, str] = {
     "start_chat.ready": "Your chat with {name} is ready: it is among your rooms, or waits there as an invitation.",
     # Messages
     "outbound.not_sent": "⚠️ Your message was not sent. {reason}",
+    "outbound.unsure": "It may have arrived all the same; it is not tried again. {reason}",
     "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
     "outbound.unknown_kind": "This kind of message ({kind}) is not part of third-party chats here.",
     "outbound.too_long": "It has {length} characters and the limit is {limit}.",

@@ -94,6 +94,7 @@ WAITING = _kind("waiting", waiting=contacts.WAITING)
 AGREE = _kind(
     "agree",
     _SETTLE,
+    alone=accounts.ALONE,
     open=accounts.OPEN,
     agree=accounts.AGREE,
     dialogue=messages.DIALOGUE,

@@ -13,12 +13,13 @@ from tests.bench import e2ee_cost
 from tests.bench.floors import Floor
 from tests.bench.prepare import Plan
 from tests.bench.stage import Stage
-from tests.bench.traffic import Result, at_pace, flood, one_by_one
+from tests.bench.traffic import WAYS, Result, at_pace, flood, one_by_one
 from tests.e2ee.peer.libsignal import running
 
 CHATS = Plan(accounts=8, chats=8)
-"""64 chats in 8 accounts, each with its connection."""
-WAYS = ("out", "into")
+"""64 chats of eight people, each with a connection of their own."""
+ONE_ACCOUNT = Plan(accounts=1, chats=64)
+"""64 chats of one person: all that arrives comes through one connection, one after another."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,12 @@ QUICK = Sizes(
 
 @dataclass(frozen=True)
 class Traffic:
-    """One direction: 64 chats and one, as fast as they go; with nothing else to do; at half of that pace."""
+    """One direction: as fast as it goes in 64 chats of eight people, of one, and in one chat; with nothing
+    else to do; at half the pace of the first."""
 
     many: Result
     one: Result
+    own: Result | None = None
     unloaded: Result | None = None
     half: Result | None = None
 
@@ -85,20 +88,7 @@ async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Mea
     """All of it, one after another; ``say`` hears what is going on."""
     say("floors")
     floors = await stage.floors(sizes.floor_s)
-    subject, chats = await stage.bridge(CHATS)
-    traffic: dict[bool, dict[str, Traffic]] = {True: {}, False: {}}
-    for group_commit, found in traffic.items():
-        say("messages" if group_commit else "messages without group commit")
-        async with stage.running(subject, chats, group_commit=group_commit) as world:
-            for name in WAYS:
-                way = world.out if name == "out" else world.into
-                many = await flood(subject, way, chats, sizes.each)
-                one = await flood(subject, way, chats[:1], sizes.alone)
-                unloaded = half = None
-                if group_commit:
-                    unloaded = await one_by_one(subject, way, chats, sizes.unloaded)
-                    half = await at_pace(subject, way, chats, sizes.paced, many.per_s / 2)
-                found[name] = Traffic(many, one, unloaded, half)
+    grouped, single = await _traffic(stage, sizes, say)
     say("memory")
     memory, memory_without = await _memory(stage, sizes)
     say("start")
@@ -107,14 +97,44 @@ async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Mea
     return Measured(
         sizes,
         floors,
-        traffic[True],
-        traffic[False],
+        grouped,
+        single,
         memory,
         memory_without,
         ready,
         ready_without,
         _e2ee(sizes, say),
     )
+
+
+async def _traffic(
+    stage: Stage, sizes: Sizes, say: Callable[[str], None]
+) -> tuple[dict[str, Traffic], dict[str, Traffic]]:
+    """Both directions with group commit and without it, on the same database."""
+    say("messages")
+    own: dict[str, Result] = {}
+    subject, chats = await stage.bridge(ONE_ACCOUNT)
+    async with stage.running(subject, chats) as world:
+        for name in WAYS:
+            own[name] = await flood(subject, world.way(name), chats, sizes.each)
+    grouped: dict[str, Traffic] = {}
+    subject, chats = await stage.bridge(CHATS)
+    async with stage.running(subject, chats) as world:
+        for name in WAYS:
+            way = world.way(name)
+            many = await flood(subject, way, chats, sizes.each)
+            one = await flood(subject, way, chats[:1], sizes.alone)
+            unloaded = await one_by_one(subject, way, chats, sizes.unloaded)
+            half = await at_pace(subject, way, chats, sizes.paced, many.per_s / 2)
+            grouped[name] = Traffic(many, one, own[name], unloaded, half)
+    say("messages without group commit")
+    single: dict[str, Traffic] = {}
+    async with stage.running(subject, chats, group_commit=False) as world:
+        for name in WAYS:
+            way = world.way(name)
+            many = await flood(subject, way, chats, sizes.each)
+            single[name] = Traffic(many, await flood(subject, way, chats[:1], sizes.alone))
+    return grouped, single
 
 
 async def _memory(stage: Stage, sizes: Sizes) -> tuple[int, int]:

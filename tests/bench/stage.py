@@ -17,7 +17,7 @@ from tests.bench.homeserver import Homeserver
 from tests.bench.people import Chat
 from tests.bench.prepare import Plan, prepare
 from tests.bench.subject import ROOT, Subject, cores, on_core
-from tests.bench.traffic import World, flood
+from tests.bench.traffic import WAYS, World, flood
 
 CONNECTED_S = 120.0
 LOOK_EVERY_S = 0.05
@@ -71,8 +71,8 @@ class Stage:
         try:
             await subject.run(group_commit=group_commit)
             await self.connected(len({chat.account for chat in chats}))
-            for way in (world.out, world.into):
-                await flood(subject, way, chats, WARM_UP_EACH)
+            for name in WAYS:
+                await flood(subject, world.way(name), chats, WARM_UP_EACH)
             yield world
             world.check()
         except BaseException:

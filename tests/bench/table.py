@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import apsw
 
-from tests.bench.measuring import CHATS, WAYS, Measured
+from tests.bench.measuring import Measured
 from tests.bench.subject import cores
-from tests.bench.traffic import Result
+from tests.bench.traffic import WAYS, Result
 
 NAMES = {"out": "Matrix to network", "into": "network to Matrix"}
-LOADS = {"many": f"{CHATS.accounts * CHATS.chats} chats", "one": "one chat"}
+LOADS = {"many": "64 chats", "own": "64 chats of one account", "one": "one chat"}
 GIB = 1 << 30
 
 
@@ -77,33 +77,29 @@ def rows(found: Measured) -> list[Row]:
     ]
 
 
-def _traffic(found: Measured) -> Iterator[tuple[str, Result, Result]]:
-    """(name, with group commit, without) of each direction and load."""
+def _traffic(found: Measured) -> Iterator[tuple[str, Result, Result | None]]:
+    """(name, with group commit, without it where that was measured) of each direction and load."""
     for way in WAYS:
         for load, called in LOADS.items():
-            both = (getattr(each[way], load) for each in (found.grouped, found.single))
-            yield (f"{NAMES[way]}, {called}", *both)
+            grouped, single = getattr(found.grouped[way], load), getattr(found.single[way], load)
+            yield f"{NAMES[way]}, {called}", grouped, single
 
 
 def _throughput(found: Measured) -> Iterator[Row]:
     requests, commits = found.floors["requests"], found.floors["commits"]
-    for name, grouped, _ in _traffic(found):
-        yield Row(
-            name,
-            grouped.per_cpu_s,
-            "messages per CPU-second",
-            "bare requests per CPU-second",
-            requests.per_cpu_s,
-        )
-    for name, grouped, _ in _traffic(found):
-        yield Row(name, grouped.per_s, "messages a second", "bare commits a second", commits.per_s)
+    beside = "bare requests per CPU-second"
+    for name, result, _ in _traffic(found):
+        yield Row(name, result.per_cpu_s, "messages per CPU-second", beside, requests.per_cpu_s)
+    for name, result, _ in _traffic(found):
+        yield Row(name, result.per_s, "messages a second", "bare commits a second", commits.per_s)
 
 
 def _group_commit(found: Measured) -> Iterator[Row]:
     for name, grouped, single in _traffic(found):
-        unit = "messages per CPU-second"
-        yield Row(f"{name}, group commit", grouped.per_cpu_s, unit, "without it", single.per_cpu_s)
-        yield Row(f"{name}, group commit", grouped.per_s, "messages a second", "without it", single.per_s)
+        if single is not None:
+            what, beside = f"{name}, group commit", "without it"
+            yield Row(what, grouped.per_cpu_s, "messages per CPU-second", beside, single.per_cpu_s)
+            yield Row(what, grouped.per_s, "messages a second", beside, single.per_s)
 
 
 def _latency(found: Measured) -> Iterator[Row]:
@@ -177,8 +173,9 @@ second. The numbers themselves are this machine's.
 - The bridge is a process of its own on one core; the CPU is what the kernel says it used. Homeserver and
   network run on the other core: the least of them that a bridge can live with, so that they are not what
   is measured. The wire is the real one; the people at its end sealed their messages before.
-- 64 chats: 8 in each of 8 accounts, at most 4 messages of a chat under way. One chat keeps its order, so
-  its messages go one after another, and nothing shares their commits.
+- 64 chats: 8 in each of 8 accounts, at most 4 messages of a chat under way. An account has one
+  connection, and what arrives on it is stored one after another. One chat keeps its order, so its
+  messages go one after another, and little shares their commits.
 - Latency is from one end to the other: the homeserver's push until the network has the message, or the
   network's sending until the homeserver has the event. Unloaded: one message at a time. Half load: at
   random moments, half as many as the bridge can take.

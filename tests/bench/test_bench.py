@@ -11,6 +11,7 @@ from tests.bench.subject import ROOT
 
 ROWS = (
     "Matrix to network, 64 chats",
+    "Matrix to network, 64 chats of one account",
     "Matrix to network, one chat",
     "network to Matrix, 64 chats",
     "network to Matrix, one chat",

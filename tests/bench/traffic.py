@@ -18,6 +18,8 @@ from tests.bench.homeserver import Homeserver
 from tests.bench.people import Chat, text
 from tests.bench.subject import Subject
 
+WAYS = ("out", "into")
+"""From Matrix to the network, and from there."""
 WINDOW = 4
 """Messages of a chat that may be under way at a time: one in work, and some that wait behind it."""
 STUCK_S = 30.0
@@ -97,8 +99,8 @@ class World:
     def __init__(self, homeserver: Homeserver, gatekeeper: Gatekeeper, chats: Sequence[Chat]) -> None:
         self.homeserver = homeserver
         self.chats = chats
-        self.out = Way(self._write, lambda chat, count: None)
-        self.into = Way(gatekeeper.deliver, lambda chat, count: chat.seal(count))
+        self._out = Way(self._write, lambda chat, count: None)
+        self._into = Way(gatekeeper.deliver, lambda chat, count: chat.seal(count))
         self.shown: dict[Chat, list[bytes]] = {chat: [] for chat in chats}
         self._checked = {chat: (chat.answered, chat.sent) for chat in chats}
         by_room = {str(chat.room): chat for chat in chats}
@@ -106,16 +108,20 @@ class World:
 
         def shown(room: str, content: bytes) -> None:
             self.shown[by_room[room]].append(content)
-            self.into.arrived(by_room[room])
+            self._into.arrived(by_room[room])
 
         def arrived(account: int, jid: str, sealed: tuple[Kind, bytes]) -> None:
             chat = by_jid[account, jid]
             chat.received.append(sealed)
-            self.out.arrived(chat)
+            self._out.arrived(chat)
 
-        homeserver.shown, homeserver.marked = shown, lambda room: self.out.finished(by_room[room])
+        homeserver.shown, homeserver.marked = shown, lambda room: self._out.finished(by_room[room])
         gatekeeper.arrived = arrived
-        gatekeeper.confirmed = lambda account, jid: self.into.finished(by_jid[account, jid])
+        gatekeeper.confirmed = lambda account, jid: self._into.finished(by_jid[account, jid])
+
+    def way(self, name: str) -> Way:
+        """One of ``WAYS``."""
+        return {"out": self._out, "into": self._into}[name]
 
     def _write(self, chat: Chat) -> None:
         chat.answered += 1

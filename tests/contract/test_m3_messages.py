@@ -90,7 +90,7 @@ async def test_messages_to_nobody_and_to_other_devices_look_the_same(
     await control.do(angry["jid"], "block", member=str(alice.jid))
     messages = [alice.seal(jid, "hello?") for jid in jids]
     messages.append(replace(messages[0], peer=Jid("99", jids[0].server), id="nobody"))
-    messages.append(replace(messages[0], peer=replace(jids[0], device=1), id="device"))
+    messages.append(replace(messages[0], peer=replace(alice.jid, integrator=999, device=1), id="device"))
     for message in messages:
         await alice.send(message.to_stanza("to"))
         assert (await alice.acked(message.id)).error == code

@@ -21,9 +21,9 @@ def postgres(uri: str) -> Database:
     return {"type": "postgres", "uri": uri}
 
 
-async def unharmed(folder: Path, database: Database) -> Report:
+async def unharmed(folder: Path, database: Database, **options: Any) -> Report:
     """The conversation without a fault: what it passes."""
-    async with world(folder, database) as made:
+    async with world(folder, database, **options) as made:
         await play(made, ())
         assert made.driver.deaths == 0
         return made.report

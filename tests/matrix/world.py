@@ -227,8 +227,10 @@ class World:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             cursor = connection.execute(query, values)
-            names = [column for column, _ in cursor.get_description()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+            return [
+                {column: value for (column, _), value in zip(cursor.get_description(), row, strict=True)}
+                for row in cursor
+            ]
         finally:
             connection.close()
 

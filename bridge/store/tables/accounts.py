@@ -65,6 +65,11 @@ OPEN = Statement(
     error=AlreadyThere,
 )
 
+ALONE = Statement(
+    "SELECT account_id FROM account WHERE state <> 'left' AND user_id <> :user_id", expect=0, error=Stale
+)
+"""With personal custody: nobody else has an account."""
+
 AGREE = Statement(
     """INSERT INTO agreement (agreement_id, account_id, text_version, agreed_at, withdrawn_at)
        VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)"""
