@@ -34,6 +34,9 @@ class OneByOne(Store):
         async with self._turn:
             await self._database.commit(unit)
 
+    async def truncate_log(self) -> None:
+        await self._database.truncate_log()
+
     async def read(self, sql: str, **parameters: Value) -> Sequence[Row]:
         return await self._database.read(sql, **parameters)
 

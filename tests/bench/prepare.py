@@ -129,8 +129,9 @@ class _Filler:
         )
         person = somebody()
         ours, theirs = (self._template,) * 2 if plan.alike else acquainted(unlocked.own, person)
-        begun = self._sessions.moved(unlocked, Held(contact.contact_id, 0, None, None), ours)
-        noted = identity_noted(self._parts, contact, ours.identity)
+        held = Held(contact.contact_id, 0, None, None)
+        begun = self._sessions.moved(unlocked, held, ours)
+        noted = identity_noted(self._parts, contact, held, ours)
         await self._parts.store.commit(kinds.unit(kinds.SEAL, **begun, **noted))
         return Chat(int(account.login.user), account.user_id, jid, room, person, theirs)
 

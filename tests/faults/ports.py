@@ -148,6 +148,9 @@ class FaultyStore:
     async def commit(self, unit: Unit) -> None:
         await self._points.around(f"store.{unit.kind.name}", self._inner.commit(unit))
 
+    async def truncate_log(self) -> None:
+        await self._inner.truncate_log()
+
     async def read(self, sql: str, **parameters: Value) -> Sequence[Row]:
         return await self._inner.read(sql, **parameters)
 

@@ -44,6 +44,9 @@ class WatchedStore(Store):
     async def commit(self, unit: Unit) -> None:
         await self._database.commit(unit)
 
+    async def truncate_log(self) -> None:
+        await self._database.truncate_log()
+
     async def read(self, sql: str, **parameters: Value) -> Sequence[Row]:
         self.before_read(sql)
         found = await self._database.read(sql, **parameters)
