@@ -12,6 +12,7 @@ from bridge.flow.arrivals import IDENTITY_NEWS, Arrivals
 from bridge.flow.awaiting import Awaiting
 from bridge.flow.chats import Chats
 from bridge.flow.connections import Connections
+from bridge.flow.doubts import Doubts
 from bridge.flow.enlisting import Enlisting
 from bridge.flow.inbound import MESSAGE_IN, Inbound
 from bridge.flow.keyring import Keyring
@@ -28,6 +29,7 @@ from bridge.flow.reports import READ_IN_MATRIX, RECEIPT_IN, Reports
 from bridge.flow.retries import RETRY_IN, Retries
 from bridge.flow.routing import Routing
 from bridge.flow.sessions import Sessions
+from bridge.flow.showing import Showing
 from bridge.flow.strangers import Strangers
 from bridge.flow.waiting import Waiting
 from bridge.matrix.transactions import Received
@@ -73,10 +75,12 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     enlisting = Enlisting(parts, keyring, connector, connections)
     awaiting = Awaiting(parts, keyring, people, portals, connections)
     strangers = Strangers(people, connections)
-    inbound = Inbound(parts, keyring, people, sessions, portals, strangers, awaiting)
+    doubts = Doubts(parts)
+    showing = Showing(parts, people, portals, doubts)
+    inbound = Inbound(parts, keyring, people, sessions, showing, strangers, awaiting)
     outbound = Outbound(parts, keyring, people, sessions, connections, Waiting(parts))
     retries = Retries(parts, keyring, people, sessions, connections)
-    reports = Reports(parts, keyring, people, connections)
+    reports = Reports(parts, keyring, people, connections, doubts)
     chats = Chats(parts, keyring, people, portals, connections)
     leaving = Leaving(parts, keyring, connector, connections)
     commands = Commands(parts, enlisting, leaving, chats)

@@ -17,6 +17,7 @@ from bridge.matrix import events
 from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
+from bridge.store.errors import Stale
 from bridge.store.journal import Entry, New
 from bridge.store.tables import accounts, messages
 from bridge.store.tables.messages import IN, Message
@@ -28,6 +29,9 @@ GIVE_UP_WAITING_AFTER_S = 3_600.0
 """How long the answer to a retry receipt is waited for before the person is told: an hour covers a phone
 that is away for a while, and the message is still shown when it comes later."""
 
+FUTURE_S = 86_400
+"""A clock may be wrong by a day; a time beyond that is no time, and a homeserver would refuse it."""
+
 FIRST_ASK_WITH_KEYS = 2
 """From the second time on we send keys for a new session along (interop dossier 4.8)."""
 
@@ -35,6 +39,12 @@ FIRST_ASK_WITH_KEYS = 2
 def message_id_in(parts: Parts, contact: Contact, stanza_id: StanzaId) -> bytes:
     """The key of a message in: sender and stanza id, within the account."""
     return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, IN, stanza_id)
+
+
+def sent_at_ms(t: int | None, now: float) -> int:
+    """When a message was sent, by the network's word (unix seconds), as far as that can be."""
+    plausible = t is not None and 0 <= t <= now + FUTURE_S
+    return (t if t is not None and plausible else int(now)) * 1000
 
 
 class Awaiting:
@@ -64,7 +74,7 @@ class Awaiting:
             StanzaId(arrived.id),
             None,
             "awaiting",
-            (arrived.t if arrived.t is not None else int(now)) * 1000,
+            sent_at_ms(arrived.t, now),
             None,
             asked + 1 if may_ask else asked,
             now,
@@ -186,9 +196,17 @@ class Awaiting:
             "event_id": event_id,
             "changed_at": self._parts.clock.now(),
         }
-        await self._parts.store.commit(
-            kinds.unit(kinds.SHOWN, settle=[{"entry_id": entry.entry_id}], show=[show])
-        )
+        settle = [{"entry_id": entry.entry_id}]
+        try:
+            await self._parts.store.commit(kinds.unit(kinds.SHOWN, settle=settle, show=[show]))
+        except Stale:  # the message came after all, at this very moment
+            await self._parts.homeserver.redact(
+                self._parts.settings.bot,
+                contact.row.room_id,
+                event_id,
+                transaction_id=self._parts.transaction("late", message_id),
+            )
+            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
 
 
 def _only(message: Message, *columns: str) -> dict[str, bytes | str | int | float | None]:

@@ -11,6 +11,7 @@ from bridge.flow.people import People, Person
 from bridge.flow.portals import Portals
 from bridge.ids import AccountId, EventId, RoomId, UserId
 from bridge.matrix import events
+from bridge.policy import Act, Allow
 from bridge.profile import Service
 from bridge.sentences import Sentence, say
 from bridge.store.journal import Entry, New
@@ -53,6 +54,12 @@ class Chats:
             await self._parts.journal.settle(entry)
             return
         label = self._parts.label(service)
+        account = unlocked.account
+        facts = self._parts.facts(account.user_id, account.state, service=service)
+        decision = self._parts.decide(Act.NEW_CHAT, facts)
+        if not isinstance(decision, Allow):
+            await self._tell(entry, values, decision.sentence)
+            return
         found = await self._connections.resolve(entry.account_id, service.id, values["identifier"])
         if found is None or self._parts.profile.service_of(found.jid) != service:
             await self._tell(entry, values, say("start_chat.nobody", service=label))

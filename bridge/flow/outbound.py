@@ -75,8 +75,9 @@ class Outbound:
             return
         try:
             self._allow(unlocked, contact, content)
-            entry, stanza = await self._seal(entry, unlocked, contact, content)
-            await self._deliver(entry, unlocked, contact, stanza, event.id)
+            async with self._waiting.marked(entry, contact, event.id):
+                entry, stanza = await self._seal(entry, unlocked, contact, content)
+                await self._deliver(entry, unlocked, contact, stanza, event.id)
         except GiveUp as refusal:
             await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
 
@@ -89,13 +90,23 @@ class Outbound:
             await self._parts.journal.settle(entry)
             return
         try:
-            await self._deliver(entry, unlocked, contact, stanza, message.event_id)
+            self._may_go_on(unlocked, contact)
+            async with self._waiting.marked(entry, contact, message.event_id):
+                await self._deliver(entry, unlocked, contact, stanza, message.event_id)
         except GiveUp as refusal:
             owner = unlocked.account.user_id
             sentence = refusal.sentence
             if not isinstance(refusal, Nacked):
                 sentence = say("outbound.unsure", reason=sentence)
             await self._fail(entry, contact, message.event_id, owner, sentence)
+
+    def _may_go_on(self, unlocked: Unlocked, contact: Contact) -> None:
+        """What was sealed before a stop is sent only if it still may be."""
+        account = unlocked.account
+        facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
+        decision = self._parts.decide(Act.MESSAGE_OUT, facts)
+        if isinstance(decision, Refuse):
+            raise GiveUp(decision.sentence)
 
     def _allow(self, unlocked: Unlocked, contact: Contact, content: Content) -> None:
         account = unlocked.account
@@ -208,10 +219,8 @@ class Outbound:
         """Send the stored bytes until the network acknowledges them; after a doubt the very same."""
         stanza_id_sent = StanzaId(str(stanza.attributes["id"]))
         awaited = (ack.MESSAGE, str(stanza_id_sent), None)
-        async with self._waiting.marked(contact, event_id):
-            answer = await self._connections.deliver(
-                unlocked.account.account_id, stanza, awaited, step=Step.SEND
-            )
+        account_id = unlocked.account.account_id
+        answer = await self._connections.deliver(account_id, stanza, awaited, step=Step.SEND)
         if answer.error is not None:
             known = self._parts.profile.ack_errors.get(str(answer.error))
             if known is not None and known.retry:

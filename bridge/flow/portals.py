@@ -16,10 +16,10 @@ from bridge.errors import BridgeError
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import ContactId, RoomId
+from bridge.ids import ContactId, RoomId, opaque_localpart
 from bridge.labels import protection
 from bridge.matrix import rooms
-from bridge.matrix.errors import AliasTaken
+from bridge.matrix.errors import AliasTaken, Rejected
 from bridge.ports import Row
 from bridge.sentences import render, say
 from bridge.store import kinds
@@ -43,6 +43,18 @@ class Portals:
             lock = self._locks[contact.contact_id] = asyncio.Lock()
         async with lock:
             return await self._make(unlocked, contact, user_started=user_started)
+
+    async def mend(self, unlocked: Unlocked, contact: Contact) -> Contact:
+        """The room refuses the ghost: bring it back in, or, where the bot is out, make another room."""
+        try:
+            return await self._make(unlocked, contact, user_started=False)
+        except Rejected:
+            # The new alias follows from the old room, so a half-made new room is found again as well.
+            key = self._parts.account_key(unlocked.account.account_id)
+            old = contact.row.room_id or ""
+            alias = opaque_localpart(key, "alias", str(contact.person.jid), old)
+            moved = replace(contact, row=replace(contact.row, room_id=None, alias=alias))
+            return await self._make(unlocked, moved, user_started=False)
 
     async def _make(self, unlocked: Unlocked, contact: Contact, *, user_started: bool) -> Contact:
         home, bot = self._parts.homeserver, self._parts.settings.bot

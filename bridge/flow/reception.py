@@ -50,7 +50,12 @@ class Reception:
         except GiveUp:
             await self._parts.journal.settle(entry)
             return
-        back = New(owed.READ_BACK, event.room, event.id, json.dumps({"user": event.sender}).encode())
+        back = New(
+            owed.READ_BACK,
+            event.room,
+            event.id,
+            json.dumps({"user": event.sender, "since": event.sent_at}).encode(),
+        )
         await self._manage(entry, event.room, event.sender, back)
 
     async def _manage(self, entry: Entry, room: RoomId, user: UserId, *owed_besides: New) -> None:
@@ -76,7 +81,7 @@ class Reception:
     async def read_back(self, entry: Entry) -> None:
         """The step after a join: what the user typed before is never pushed, so it is asked for."""
         room = RoomId(entry.lane)
-        user = json.loads(self._parts.journal.read(entry))["user"]
+        values = json.loads(self._parts.journal.read(entry))
         found: list[New] = []
         history = self._parts.homeserver.history(self._parts.settings.bot, room, limit=READ_BACK_EVENTS)
         async for each in history:

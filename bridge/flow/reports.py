@@ -8,6 +8,7 @@ from typing import Any
 from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.connections import Connections
+from bridge.flow.doubts import Doubts
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.outbound import message_id_out
 from bridge.flow.parts import Parts
@@ -40,8 +41,11 @@ _RANK = {"sealed": 0, "failed": 0, "accepted": 1, "delivered": 2, "read": 3}
 class Reports:
     """Tells people on both sides what became of messages."""
 
-    def __init__(self, parts: Parts, keyring: Keyring, people: People, connections: Connections) -> None:
+    def __init__(
+        self, parts: Parts, keyring: Keyring, people: People, connections: Connections, doubts: Doubts
+    ) -> None:
         self._parts = parts
+        self._doubts = doubts
         self._keyring = keyring
         self._people = people
         self._connections = connections
@@ -53,8 +57,14 @@ class Reports:
             render(notice.sentence),
             reply_to=notice.event_id,
             mentions=(notice.user_id,) if notice.user_id else (),
+            marker=entry.entry_id.hex(),
         )
         with suppress(GiveUp):
+            if self._doubts.about(entry):
+                bot = self._parts.settings.bot
+                if await self._doubts.find(notice.room_id, bot, entry.entry_id.hex()) is not None:
+                    await self._settle(entry)
+                    return
             await self._parts.homeserver.send(
                 self._parts.settings.bot,
                 notice.room_id,
@@ -63,7 +73,11 @@ class Reports:
                 transaction_id=self._parts.transaction("notice", entry.entry_id),
                 step=Step.NOTICE,
             )
+        await self._settle(entry)
+
+    async def _settle(self, entry: Entry) -> None:
         await self._parts.journal.settle(entry)
+        self._doubts.over(entry)
 
     async def status(self, entry: Entry) -> None:
         """The step for a status of an event (com.beeper.message_send_status)."""

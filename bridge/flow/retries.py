@@ -13,6 +13,7 @@ from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.sessions import Held, Sessions
 from bridge.ids import StanzaId
+from bridge.policy import Act, Allow
 from bridge.ports import Step
 from bridge.store import kinds
 from bridge.store.journal import ACCEPTED, SEALED, Entry, New
@@ -80,6 +81,10 @@ class Retries:
     ) -> bytes | None:
         contact = await self._people.by_jid(unlocked, asked.peer)
         if contact is None:
+            return None
+        account = unlocked.account
+        facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
+        if not isinstance(self._parts.decide(Act.MESSAGE_OUT, facts), Allow):
             return None
         kept = await messages.by_id(
             self._parts.store, message_id_out(self._parts, contact, StanzaId(asked.id))

@@ -17,6 +17,7 @@ from bridge.flow.reception import Reception
 from bridge.flow.reports import Reports
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
+from bridge.matrix.registration import GHOST_PREFIX
 from bridge.sentences import say
 from bridge.store.journal import SEALED, Entry
 from bridge.store.tables import contacts, messages
@@ -81,7 +82,7 @@ class Routing:
     def _is_ours(self, event: events.Event) -> bool:
         """Our own echo: nothing of it may ever go out again (S33)."""
         settings = self._parts.settings
-        ours = event.sender == settings.bot or event.sender.startswith("@ib_")
+        ours = event.sender == settings.bot or event.sender.startswith(f"@{GHOST_PREFIX}")
         return ours or event.content.get(DOUBLE_PUPPET) is not None
 
     async def _in_room(self, entry: Entry, event: events.Event) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, GiveUp
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
 from bridge.ids import EventId, RoomId
@@ -14,6 +14,7 @@ from bridge.matrix import events
 from bridge.ports import Step
 from bridge.sentences import render, say
 from bridge.store import kinds
+from bridge.store.journal import Entry
 from bridge.store.tables import contacts
 
 MARK_AFTER_S = 10.0
@@ -29,21 +30,31 @@ class Waiting:
         self._parts = parts
 
     @asynccontextmanager
-    async def marked(self, contact: Contact, event_id: EventId) -> AsyncIterator[None]:
-        """While the block runs: mark the chat when it takes long; unmark it when it ended well."""
-        mark = asyncio.get_running_loop().create_task(self._mark_later(contact, event_id))
+    async def marked(self, entry: Entry, contact: Contact, event_id: EventId) -> AsyncIterator[None]:
+        """While the block runs: mark the chat when it takes long; unmark it when it ended for good."""
+        mark = asyncio.get_running_loop().create_task(self._mark_later(entry, contact, event_id))
         try:
             yield
+        except GiveUp:
+            await self._ended(mark)
+            await self._unmark(contact)
+            raise
         finally:
-            mark.cancel()
-            await asyncio.gather(mark, return_exceptions=True)
+            await self._ended(mark)
         await self._unmark(contact)
 
-    async def _mark_later(self, contact: Contact, event_id: EventId) -> None:
+    async def _ended(self, mark: asyncio.Task[None]) -> None:
+        mark.cancel()
+        await asyncio.gather(mark, return_exceptions=True)
+
+    async def _mark_later(self, entry: Entry, contact: Contact, event_id: EventId) -> None:
         """That a mark is about to stand is kept first: cut short anywhere, it is found again and removed."""
-        await self._parts.clock.sleep(MARK_AFTER_S)
+        waited = self._parts.clock.now() - entry.accepted_at
+        await self._parts.clock.sleep(max(0.0, MARK_AFTER_S - waited))
         row = await contacts.by_id(self._parts.store, contact.contact_id)
-        if row is None or row.waiting_event is not None or row.room_id is None:
+        if row is None or row.room_id is None:
+            return
+        if row.waiting_event is not None and not row.waiting_event.startswith(_INTENDED):
             return
         await self._keep(contact, EventId(_INTENDED + event_id))
         await self._keep(contact, await self._show(contact, row.room_id, event_id))

@@ -21,6 +21,7 @@ from bridge.sandbox.files import Ports, offset_file
 from bridge.sandbox.gatekeeper import Gatekeeper
 from bridge.sandbox.server import ChatServer
 from bridge.sandbox.state import PushSigner, make_state
+from bridge.sandbox.switchboard import ServerKeys, Switchboard
 from bridge.sandbox.variant import DEFAULT, profile, profile_data
 
 __all__ = ["LOOPBACK", "READY", "Sandbox", "offset_file", "run", "start"]
@@ -102,8 +103,8 @@ async def start(
     state = make_state(profile(data(ports)), words, random.bytes, signer, keys.seed, partner)
     gatekeeper = Gatekeeper(state)
     calls = partner_side.Partner(gatekeeper, client, clock)
-    pairs = (keys.root, keys.intermediate, keys.server)
-    chat = ChatServer(gatekeeper, pairs, clock, random, calls.call, changes.happened)
+    board = Switchboard(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
+    chat = ChatServer(board, clock, calls.call, changes.happened)
     for made in words.people:
         gatekeeper.add_person(
             made.service, made.identifier, made.name, clock.now(), answer=made.answer, opted_in=made.opted_in

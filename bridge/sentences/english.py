@@ -112,7 +112,7 @@ ENGLISH: dict[str, str] = {
     "network.banned_for_now": "The network has suspended you for a while. Nothing is sent until it is over.",
     "network.locked": "The network has locked your account. Nothing is sent until it is unlocked.",
     "network.refused": "The network refused this (code {code}).",
-    "network.person_unreachable": "This person cannot be reached (code {code}).",
+    "network.person_unreachable": "This person cannot be reached.",
     "login.forgotten": (
         "You were not connected for so long that the network has forgotten you, and nobody can reach you"
         " now. Say `opt-in` to be reachable again under the same address."
@@ -181,6 +181,10 @@ ENGLISH: dict[str, str] = {
     ),
     "inbound.unreadable": (
         "{name} sent a message that could not be decrypted, also after asking again. Ask them to repeat it."
+    ),
+    "inbound.room_refuses": (
+        "{name} wrote to you, but their room does not let me in. The message is kept, and I try again every"
+        " hour. Ask your admin, or leave the room and say `start-chat` again."
     ),
     "identity.changed": (
         "{name} has a new safety number. That happens with a new phone or a reinstalled app;"

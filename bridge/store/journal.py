@@ -67,7 +67,7 @@ class Journal:
         self._clock = clock
         self._keeper = keeper
         self._key = key
-        self._position = last_position
+        self._position = self._oldest_of_ours = last_position
 
     @staticmethod
     async def load(store: Store, clock: Clock, keeper: KeeperBox, key: bytes) -> Journal:
@@ -100,6 +100,10 @@ class Journal:
                 "accepted_at": self._clock.now(),
             }
         return tuple(rows.values())
+
+    def is_old(self, entry: Entry) -> bool:
+        """Whether it was accepted by an earlier process."""
+        return entry.position <= self._oldest_of_ours
 
     def entry_id(self, kind: str, key: str | bytes) -> EntryId:
         """The id of the entry that stands for ``key``."""

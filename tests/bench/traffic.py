@@ -132,10 +132,8 @@ class World:
         for chat in self.chats:
             out, into = self._checked[chat]
             self._checked[chat] = chat.answered, chat.sent
-            opened, shown = (
-                chat.open_received(),
-                [json.loads(content)["body"] for content in self.shown[chat]],
-            )
+            opened = chat.open_received()
+            shown = [json.loads(content)["body"] for content in self.shown[chat]]
             self.shown[chat].clear()
             assert opened == [text(n + 1) for n in range(out, chat.answered)], "lost on the way out"
             assert shown == [text(n + 1) for n in range(into, chat.sent)], "lost on the way in"

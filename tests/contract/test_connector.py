@@ -5,52 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from bridge.adapters.clock import ControlledClock
-from bridge.adapters.randomness import OperatingSystemRandom
-from bridge.adapters.streams import TcpDialer
-from bridge.adapters.web_client import WebClient
-from bridge.curve import KeyPair, key_pair
 from bridge.e2ee import session
-from bridge.e2ee.keys import OwnKeys, SignedPreKey, new_own_keys, new_prekeys, new_signed_prekey
+from bridge.e2ee.keys import new_prekeys
 from bridge.errors import TryAgain
 from bridge.ids import Jid
 from bridge.network.backoff import Why
-from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused, OnStanza
+from bridge.network.connector import Enlisted, EnlistRefused
 from bridge.network.errors import LoginRefused, PersonUnreachable
-from bridge.network.interop.connector import Interop, people_names
-from bridge.network.interop.link import InteropLink
-from bridge.network.push_keys import PushKeys
-from bridge.network.push_token import PushTokens
-from bridge.network.tokens import IdentityTokens
 from bridge.ports import Step
-from bridge.profile import Profile, Refusal
-from bridge.web.listeners import Listeners
-from bridge.web.public import public_routes
-from bridge.web.routes import Listener
-from bridge.web.wakes import Wakes
+from bridge.profile import Refusal
 from bridge.wire import payload
 from bridge.wire.stanza import Stanza
-from bridge.wire.vocabulary import Word, info, parse
+from bridge.wire.vocabulary import info
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.receipt import Receipt
-from tests.contract.support import (
-    LOOPBACK,
-    PATIENCE_S,
-    VARIANTS,
-    Running,
-    SandboxControl,
-    control_of,
-    sandbox_process,
-)
-from tests.network.support import signing_keys
+from tests.contract.own_edges import Bridge, User, bridge_at, is_a, live
+from tests.contract.support import PATIENCE_S, VARIANTS, Running, SandboxControl, control_of, sandbox_process
 
 _numbers = itertools.count(1)
 
@@ -62,75 +37,10 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield process
 
 
-@dataclass
-class User:
-    """Somebody of ours, and what reached them."""
-
-    identifier: str
-    name: str = "Alice"
-    static: KeyPair = field(default_factory=lambda: key_pair(os.urandom(32)))
-    own: OwnKeys = field(default_factory=lambda: new_own_keys(os.urandom))
-    seen: asyncio.Queue[Stanza] = field(default_factory=asyncio.Queue)
-
-    def __post_init__(self) -> None:
-        self.signed: SignedPreKey = new_signed_prekey(self.own, 1, os.urandom)
-
-    @property
-    def enlistment(self) -> Enlistment:
-        return Enlistment(self.identifier, self.name, self.static, self.own, self.signed)
-
-    async def __call__(self, stanza: Stanza) -> None:
-        self.seen.put_nowait(stanza)
-
-    def credentials(self, login: Jid) -> Credentials:
-        return Credentials(login, self.static, self.own.identity.public, self.identifier, self.name)
-
-
-@dataclass
-class Bridge:
-    """The bridge's edges towards the network, listening where the sandbox was told."""
-
-    profile: Profile
-    connector: Interop
-    clock: ControlledClock
-    woken: asyncio.Queue[str]
-
-    def read(self, stanza: Stanza) -> Word:
-        return parse(stanza, "from", people_names(self.profile.stanzas))
-
-    async def enlisted(self, name: str = "Alice") -> tuple[User, Jid]:
-        user = User(f"@{name.lower()}-{next(_numbers)}:hs.example", name)
-        found = await self.connector.enlist(user.enlistment)
-        assert isinstance(found, Enlisted), found
-        return user, found.login
-
-    async def first(self, user: User, wanted: Callable[[Word], bool]) -> Any:
-        """The next word that is wanted."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                word = self.read(await user.seen.get())
-                if wanted(word):
-                    return word
-
-
 @pytest.fixture
 async def bridge(running: Running) -> AsyncIterator[Bridge]:
-    profile, clock, random, client = running.profile, running.clock, OperatingSystemRandom(), WebClient()
-    woken: asyncio.Queue[str] = asyncio.Queue()
-    wakes = Wakes(woken.put, clock)
-    tokens = PushTokens(profile.push, PushKeys(profile.push.jwks, client, clock), clock)
-    routes = public_routes(
-        jwks=signing_keys().jwks, push_path=profile.push.path, tokens=tokens, wakes=wakes, clock=clock
-    )
-    listeners = Listeners([Listener("public", LOOPBACK, running.partner_port, routes)])
-    await listeners.start()
-    ours = IdentityTokens(profile, signing_keys(), clock, random)
-    try:
-        yield Bridge(profile, Interop(profile, ours, TcpDialer(), client, clock, random), clock, woken)
-    finally:
-        await wakes.stop()
-        await listeners.stop()
-        await client.close()
+    async with bridge_at(running) as bridge:
+        yield bridge
 
 
 @pytest.fixture
@@ -138,17 +48,6 @@ async def control(running: Running) -> AsyncIterator[SandboxControl]:
     async with control_of(running) as control:
         await control.clear_faults()
         yield control
-
-
-@asynccontextmanager
-async def live(
-    bridge: Bridge, user: User, login: Jid, on_stanza: OnStanza | None = None
-) -> AsyncIterator[InteropLink]:
-    link = await bridge.connector.connect(user.credentials(login), on_stanza or user)
-    try:
-        yield link
-    finally:
-        await link.close()
 
 
 # First milestone, identity and enlistment
@@ -196,7 +95,7 @@ async def test_every_login_is_let_in_with_a_token_of_its_own(bridge: Bridge) -> 
     for _ in range(3):
         async with live(bridge, user, login) as link:
             assert link.server_time is not None
-            assert isinstance(await bridge.first(user, _is(info.OfflineDone)), info.OfflineDone)
+            assert isinstance(await bridge.first(user, is_a(info.OfflineDone)), info.OfflineDone)
             assert await link.prekey_count() == 0
 
 
@@ -344,9 +243,9 @@ async def test_a_text_goes_out_and_is_accepted_and_confirmed(bridge: Bridge, con
         sealed = session.seal(record, user.own, text, os.urandom, now)
         message = Message("3EB01", to, sealed.kind, sealed.ciphertext)
         await link.send(message.to_stanza("to"), step=Step.SEND)
-        accepted = await bridge.first(user, _is(Ack))
+        accepted = await bridge.first(user, is_a(Ack))
         assert (accepted.id, accepted.error) == ("3EB01", None)
-        receipt = await bridge.first(user, _is(Receipt))
+        receipt = await bridge.first(user, is_a(Receipt))
         assert (receipt.ids, receipt.type) == (("3EB01",), None)
     held = await control.received(mira["jid"])
     assert [each["text"] for each in held] == ["Hello"]
@@ -361,7 +260,7 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
         await link.upload_keys(user.own, user.signed, new_prekeys(1, 20, os.urandom))
     written = await control.write(mira["jid"], str(login), "Good morning")
     async with live(bridge, user, login):
-        first = await bridge.first(user, _is(Message))
+        first = await bridge.first(user, is_a(Message))
 
     async def acknowledge(stanza: Stanza) -> Stanza | None:
         await user(stanza)
@@ -369,7 +268,7 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
         return Ack("message", word.id, word.peer).to_stanza("to") if isinstance(word, Message) else None
 
     async with live(bridge, user, login, acknowledge):
-        again = await bridge.first(user, _is(Message))
+        again = await bridge.first(user, is_a(Message))
         assert (first.id, again.id, again.ciphertext) == (written, written, first.ciphertext)
         assert again.offline
 
@@ -424,7 +323,3 @@ async def _pushes(control: SandboxControl, login: Jid, count: int) -> list[int]:
     """The statuses of an account's wake-ups, once so many are answered; nothing before."""
     statuses = [each["status"] for each in (await control.log())["pushes"] if each["account"] == str(login)]
     return statuses if len(statuses) == count and None not in statuses else []
-
-
-def _is(kind: type[Any]) -> Callable[[Word], bool]:
-    return lambda word: isinstance(word, kind)

@@ -15,6 +15,7 @@ CHECKING_NAMES = (
     "must",
     "refuse",
     "suppress",
+    "survives",
     "verify",
     "state_machine",
 )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+import pytest_asyncio
 
 from bridge.ids import UserId
 from bridge.matrix.homeserver import HttpHomeserver
@@ -121,7 +122,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def network(world: World) -> AsyncIterator[Network]:
     """The other side of the bridge, without a fault."""
     async with world.network() as network:
@@ -129,9 +130,17 @@ async def network(world: World) -> AsyncIterator[Network]:
         yield network
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ada(world: World) -> AsyncIterator[User]:
-    """A user who has opted in."""
+    """A user who has opted in, the same for all tests of a file."""
     async with world.user("ada") as user:
+        await user.opt_in()
+        yield user
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def eva(world: World) -> AsyncIterator[User]:
+    """A user who has just opted in, for one test."""
+    async with world.user("eva") as user:
         await user.opt_in()
         yield user

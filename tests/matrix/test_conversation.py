@@ -7,6 +7,8 @@ import pytest
 from bridge.matrix.events import MARKER
 from tests.matrix.world import BOT, SANDBOX_LABEL, SERVER, Network, User, World
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_a_text_reaches_the_contact_under_the_users_name(
     world: World, network: Network, ada: User
@@ -131,12 +133,14 @@ async def test_a_message_of_an_unknown_kind_is_refused_with_a_notice_and_nothing
     event = await ada.client.send(portal, type_, content)
     notice = await ada.hears("outbound.not_sent", room=portal)
     assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == event
-    status = await ada.until(lambda each: each.event.get("type") == "com.beeper.message_send_status")
+    status = await ada.until(
+        lambda each: each.room == portal and each.event.get("type") == "com.beeper.message_send_status"
+    )
     assert status.event["content"]["m.relates_to"]["event_id"] == event
     assert status.event["content"]["status"] == "FAIL_PERMANENT"
     await ada.client.send_text(portal, "Then in words")
     await network.read_by(mira, "Then in words")
-    assert len(await network.out_of(ada.id)) == 1
+    assert len(await network.out_of(ada.id, mira)) == 1
 
 
 async def test_what_a_program_says_in_a_portal_is_not_passed_on(
@@ -147,7 +151,7 @@ async def test_what_a_program_says_in_a_portal_is_not_passed_on(
     await ada.client.send(portal, "m.room.message", {"msgtype": "m.notice", "body": "I am a bot"})
     await ada.client.send_text(portal, "I am not")
     await network.read_by(mira, "I am not")
-    assert len(await network.out_of(ada.id)) == 1
+    assert len(await network.out_of(ada.id, mira)) == 1
 
 
 async def test_a_text_to_somebody_who_opted_out_is_refused_openly(

@@ -8,6 +8,7 @@ from demo.client import Refused
 from tests.matrix.world import BOT, SANDBOX_LABEL, SERVER, Network, User, World
 
 BRIDGE_KEY = f"{SERVER}/interop"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_portal_is_a_closed_direct_chat_that_never_leaves_the_homeserver(
@@ -67,29 +68,28 @@ async def test_clients_are_told_what_a_portal_bridges_under_both_names(
 
 
 async def test_a_chat_the_user_started_is_joined_and_marked_as_direct_for_them(
-    world: World, network: Network, ada: User
+    world: World, network: Network, eva: User
 ) -> None:
-    ada.accepts = False
+    eva.accepts = False
     mira = await world.contact(network)
-    room = await ada.start_chat(mira)
-    assert room in await ada.client.joined_rooms()
-    ghost = await ada.ghost_of(room)
-    assert (await ada.client.account_data("m.direct"))[ghost] == [room]
+    room = await eva.start_chat(mira)
+    assert room in await eva.client.joined_rooms()
+    assert await eva.client.account_data("m.direct") == {await eva.ghost_of(room): [room]}
 
 
 async def test_a_chat_that_somebody_else_started_waits_as_an_invitation(
-    world: World, network: Network, ada: User
+    world: World, network: Network, eva: User
 ) -> None:
-    ada.accepts = False
+    eva.accepts = False
     anna = await world.contact(network)
-    id = await network.write(anna.jid, ada.id, "Hello stranger")
-    invite = await ada.until(lambda each: each.kind == "invite")
+    id = await network.write(anna.jid, eva.id, "Hello stranger")
+    invite = await eva.until(lambda each: each.kind == "invite")
     await network.sent_by(anna, id, lambda each: each["delivered"])
-    assert invite.room not in await ada.client.joined_rooms()
-    (rooms,) = (await ada.client.account_data("m.direct")).values()
+    assert invite.room not in await eva.client.joined_rooms()
+    (rooms,) = (await eva.client.account_data("m.direct")).values()
     assert rooms == [invite.room]
-    await ada.client.join(invite.room)
-    assert (await ada.text("Hello stranger")).room == invite.room
+    await eva.client.join(invite.room)
+    assert (await eva.text("Hello stranger")).room == invite.room
 
 
 async def test_a_portal_that_was_left_is_offered_again_when_there_is_something_new(

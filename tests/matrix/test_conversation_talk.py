@@ -8,6 +8,8 @@ from bridge.commands.table import COMMANDS
 from bridge.states import Level
 from tests.matrix.world import BLOCKED, BOT, ONLOOKER, SANDBOX_LABEL, Network, User, World, sentence
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_what_was_typed_before_the_bot_joined_is_answered_once(world: World) -> None:
     async with world.user() as user:
@@ -75,21 +77,21 @@ async def test_opting_in_explains_and_ends_with_the_address_and_an_invitation(
         assert agreed["text_version"] and agreed["agreed_at"] and agreed["withdrawn_at"] is None
 
 
-async def test_the_bot_answers_what_it_is_asked(world: World, network: Network, ada: User) -> None:
-    listed = (await ada.says("help", "help.list")).body or ""
+async def test_the_bot_answers_what_it_is_asked(world: World, network: Network, eva: User) -> None:
+    listed = (await eva.says("help", "help.list")).body or ""
     assert all(command.usage in listed for command in COMMANDS)
-    address = (await ada.says("my-address", "address.is")).body or ""
-    assert ada.id in address and f"Haiket, {SANDBOX_LABEL}" in address
-    await ada.says("ping", "ping.well")
-    state = (await ada.says("status", "status.is")).body or ""
+    address = (await eva.says("my-address", "address.is")).body or ""
+    assert eva.id in address and f"Haiket, {SANDBOX_LABEL}" in address
+    await eva.says("ping", "ping.well")
+    state = (await eva.says("status", "status.is")).body or ""
     assert "reachable" in state and "Last connected: now" in state and "Chats: 0" in state
-    await ada.says("opt-in", "opt_in.already")
-    await ada.says("Good evening", "bot.not_understood")
-    await ada.says("start-chat", "start_chat.usage")
-    await ada.says("start-chat whatsapp anna", "start_chat.bad_identifier")
-    await ada.says("start-chat whatsapp +491519999999", "start_chat.nobody")
+    await eva.says("opt-in", "opt_in.already")
+    await eva.says("Good evening", "bot.not_understood")
+    await eva.says("start-chat", "start_chat.usage")
+    await eva.says("start-chat whatsapp anna", "start_chat.bad_identifier")
+    await eva.says("start-chat whatsapp +491519999999", "start_chat.nobody")
     hidden = await world.contact(network, opted_in=False)
-    await ada.says(f"pm whatsapp {hidden.identifier}", "start_chat.nobody")
+    await eva.says(f"pm whatsapp {hidden.identifier}", "start_chat.nobody")
 
 
 async def test_in_a_portal_only_the_prefix_makes_a_command(
@@ -168,46 +170,46 @@ async def test_in_an_encrypted_room_the_bot_says_so_and_opens_a_readable_one(wor
 
 
 async def test_opting_out_asks_first_deletes_upstream_and_destroys_the_keys(
-    world: World, network: Network, ada: User
+    world: World, network: Network, eva: User
 ) -> None:
     anna = await world.contact(network)
-    portal = await ada.start_chat(anna)
-    await ada.client.send_text(portal, "Hello Anna")
+    portal = await eva.start_chat(anna)
+    await eva.client.send_text(portal, "Hello Anna")
     await network.read_by(anna, "Hello Anna")
-    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", ada.id)
+    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", eva.id)
     assert account["own_keys"] and account["data_key"]
-    asked = (await ada.says("opt-out", "opt_out.ask")).body or ""
+    asked = (await eva.says("opt-out", "opt_out.ask")).body or ""
     assert "1 chats" in asked
-    await ada.says("no", "talk.cancelled")
-    assert await network.has_account(ada.id)
-    await ada.says("logout", "opt_out.ask")
-    await ada.says("yes", "opt_out.needs_leave")
-    await ada.says("leave", "leave.done")
-    assert not await network.has_account(ada.id)
-    await ada.hears("leave.portal", room=portal)
-    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", ada.id)
+    await eva.says("no", "talk.cancelled")
+    assert await network.has_account(eva.id)
+    await eva.says("logout", "opt_out.ask")
+    await eva.says("yes", "opt_out.needs_leave")
+    await eva.says("leave", "leave.done")
+    assert not await network.has_account(eva.id)
+    await eva.hears("leave.portal", room=portal)
+    (account,) = world.rows("SELECT * FROM account WHERE user_id = ?", eva.id)
     assert (account["state"], account["own_keys"], account["data_key"]) == ("left", None, b"")
     for table in ("session", "prekey", "contact", "message"):
         query = f"SELECT * FROM {table} WHERE account_id = ?"  # the names stand two lines above
         assert world.rows(query, account["account_id"]) == []
-    written = await ada.client.send_text(portal, "Are you still there?")
-    notice = await ada.hears("room.ended", room=portal, after=written)
+    written = await eva.client.send_text(portal, "Are you still there?")
+    notice = await eva.hears("room.ended", room=portal, after=written)
     assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == written
-    await ada.says("status", "status.none")
+    await eva.says("status", "status.none")
 
 
-async def test_who_left_can_come_back_as_somebody_new(world: World, network: Network, ada: User) -> None:
+async def test_who_left_can_come_back_as_somebody_new(world: World, network: Network, eva: User) -> None:
     anna = await world.contact(network)
-    before = await network.account(ada.id)
-    old = await ada.start_chat(anna)
-    await ada.says("opt-out", "opt_out.ask")
-    await ada.says("leave", "leave.done")
-    await ada.says("opt-in", "opt_in.ask_name")
-    await ada.says("ok", "opt_in.ask_identifier")
-    await ada.says("ok", "opt_in.confirm")
-    await ada.says("agree", "enlist.invitation")
-    after = await network.account(ada.id)
+    before = await network.account(eva.id)
+    old = await eva.start_chat(anna)
+    await eva.says("opt-out", "opt_out.ask")
+    await eva.says("leave", "leave.done")
+    await eva.says("opt-in", "opt_in.ask_name")
+    await eva.says("ok", "opt_in.ask_identifier")
+    await eva.says("ok", "opt_in.confirm")
+    await eva.says("agree", "enlist.invitation")
+    after = await network.account(eva.id)
     assert (after["jid"] != before["jid"], after["identity"] != before["identity"]) == (True, True)
-    await network.write(anna.jid, ada.id, "Welcome back")
-    seen = await ada.text("Welcome back")
-    assert seen.room != old and seen.sender != await ada.ghost_of(old)
+    await network.write(anna.jid, eva.id, "Welcome back")
+    seen = await eva.text("Welcome back")
+    assert seen.room != old and seen.sender != await eva.ghost_of(old)

@@ -88,10 +88,10 @@ class Network(SandboxControl):
         found: dict[str, Any] = await self.until(sent)
         return found
 
-    async def out_of(self, user_id: str) -> list[dict[str, Any]]:
-        """Every encrypted message that the network took from a user's account, as it came."""
-        jid = (await self.account(user_id))["jid"]
-        return [each for each in (await self.log())["n_out"] if each["account"] == jid]
+    async def out_of(self, user_id: str, to: Contact) -> list[dict[str, Any]]:
+        """Every encrypted message from a user to a contact that the network took, as it came."""
+        ends = ((await self.account(user_id))["jid"], to.jid)
+        return [each for each in (await self.log())["n_out"] if (each["account"], each["to"]) == ends]
 
     async def connected(self, user_id: str, *, wanted: bool = True) -> None:
         """Wait until a user's account is connected, or is not."""

@@ -1,0 +1,204 @@
+"""Showing an opened message in its portal, once: also when the homeserver forgot that it has it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bridge.content import Content, Unknown
+from bridge.flow import owed
+from bridge.flow.awaiting import message_id_in
+from bridge.flow.doubts import Doubts
+from bridge.flow.keyring import Unlocked
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact, People
+from bridge.flow.portals import Portals
+from bridge.flow.translate import to_content
+from bridge.ids import EventId, Jid, StanzaId, derive
+from bridge.matrix import events
+from bridge.matrix.errors import Rejected
+from bridge.matrix.text import pieces
+from bridge.policy import Act, Allow
+from bridge.ports import Row, Step
+from bridge.sentences import render, say
+from bridge.store import kinds
+from bridge.store.journal import Entry, New
+from bridge.store.tables import messages
+from bridge.store.tables.messages import IN, Message
+
+LOG = structlog.get_logger()
+
+BODY = "entry.body"
+"""The place that an opened message is sealed for."""
+
+REFUSED_FOR_S = 3_600.0
+"""How long a message waits for a room that refuses it: an admin needs a while to put it right."""
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An opened message as it waits to be shown."""
+
+    stanza_id: StanzaId
+    jid: Jid
+    sent_at_ms: int
+    payload: bytes = field(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """For sealing at rest."""
+        return json.dumps(
+            [self.stanza_id, str(self.jid), self.sent_at_ms, b64encode(self.payload).decode()]
+        ).encode()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Opened:
+        """What ``to_bytes`` gave."""
+        stanza_id, jid, sent_at_ms, payload = json.loads(data)
+        return Opened(StanzaId(stanza_id), Jid.parse(jid), sent_at_ms, b64decode(payload))
+
+
+class Showing:
+    """Sends opened messages into their portals."""
+
+    def __init__(self, parts: Parts, people: People, portals: Portals, doubts: Doubts) -> None:
+        self._parts = parts
+        self._people = people
+        self._portals = portals
+        self._doubts = doubts
+
+    async def show(self, entry: Entry, unlocked: Unlocked) -> None:
+        """Show the message of an entry, and settle it."""
+        opened = Opened.from_bytes(unlocked.vault.open(BODY, entry.entry_id, entry.body))
+        contact = await self._people.by_jid(unlocked, opened.jid)
+        assert contact is not None
+        contact = await self._portals.ready(unlocked, contact)
+        in_doubt = self._doubts.about(entry)
+        try:
+            event_id = await self._send(contact, opened, in_doubt=in_doubt)
+        except Rejected as refused:
+            if refused.concerns_registration:
+                raise
+            await self._in_mended_room(entry, unlocked, contact, opened)
+            return
+        await self._shown(entry, unlocked, contact, opened, event_id)
+
+    async def _in_mended_room(
+        self, entry: Entry, unlocked: Unlocked, contact: Contact, opened: Opened
+    ) -> None:
+        """The room refused the ghost: mend it and try once more, else keep the message and say so."""
+        LOG.warning("a portal refuses its ghost", contact=self._parts.log_id(contact.contact_id))
+        try:
+            contact = await self._portals.mend(unlocked, contact)
+            event_id = await self._send(contact, opened, in_doubt=False)
+        except Rejected as refused:
+            if refused.concerns_registration:
+                raise
+            now = self._parts.clock.now()
+            notice = owed.Notice(
+                unlocked.account.room_id, say("inbound.room_refuses", name=contact.shown_name)
+            )
+            key = f"room-refuses/{contact.contact_id.hex()}/{int(now // DAY_S)}"
+            await self._parts.journal.owe(notice.owed(key))
+            await self._parts.journal.postpone(entry, now + REFUSED_FOR_S)
+            return
+        await self._shown(entry, unlocked, contact, opened, event_id)
+
+    async def _send(self, contact: Contact, opened: Opened, *, in_doubt: bool) -> EventId:
+        """A text beyond an event's size is shown in several, of which the last stands for it."""
+        room_id = contact.row.room_id
+        assert room_id is not None
+        message_id = message_id_in(self._parts, contact, opened.stanza_id)
+        content = to_content(
+            opened.payload, stanza_id=opened.stanza_id, sender=opened.jid, sent_at_ms=opened.sent_at_ms
+        )
+        target = None
+        if content.in_reply_to is not None:
+            answered = await self._answered(contact, content.in_reply_to.id, own=content.in_reply_to.own)
+            target = answered.event_id if answered is not None else None
+        shown: EventId | None = None
+        for number, body in enumerate(_bodies(content, contact, message_id.hex(), target)):
+            if in_doubt:
+                shown = await self._doubts.find(room_id, contact.ghost, str(body[events.MARKER]))
+                if shown is not None:
+                    continue
+            shown = await self._parts.homeserver.send(
+                contact.ghost,
+                room_id,
+                "m.room.message",
+                body,
+                transaction_id=self._parts.transaction("show", message_id, room_id, str(number)),
+                sent_at_ms=opened.sent_at_ms,
+                step=Step.SHOW,
+            )
+        assert shown is not None
+        return shown
+
+    async def _answered(self, contact: Contact, stanza_id: str, *, own: bool) -> Message | None:
+        direction = messages.OUT if own else IN
+        key = self._parts.account_key(contact.row.account_id)
+        message_id = derive(key, "message", contact.contact_id, direction, stanza_id)
+        return await messages.by_id(self._parts.store, message_id)
+
+    async def _shown(
+        self,
+        entry: Entry,
+        unlocked: Unlocked,
+        contact: Contact,
+        opened: Opened,
+        event_id: EventId,
+    ) -> None:
+        known = await self._late(contact, opened)
+        account, now = unlocked.account, self._parts.clock.now()
+        new: list[New] = []
+        facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
+        if isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
+            receipt = owed.ReceiptOut(account.account_id, str(opened.jid), (opened.stanza_id,), None, now)
+            new.append(receipt.owed(contact.contact_id))
+        rows = self._parts.journal.rows(*new)
+        show: Row = {
+            "message_id": message_id_in(self._parts, contact, opened.stanza_id),
+            "state": "shown",
+            "old_state": known.state if known is not None else "opened",
+            "event_id": event_id,
+            "changed_at": now,
+        }
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.SHOWN, settle=[{"entry_id": entry.entry_id}], owe=rows, remember=rows, show=[show]
+            )
+        )
+        self._doubts.over(entry)
+
+    async def _late(self, contact: Contact, opened: Opened) -> Message | None:
+        """What is kept of the message; a placeholder that stood in its place is taken away."""
+        message_id = message_id_in(self._parts, contact, opened.stanza_id)
+        known = await messages.by_id(self._parts.store, message_id)
+        room_id = contact.row.room_id
+        if known is not None and known.state == "unreadable" and known.event_id and room_id:
+            await self._parts.homeserver.redact(
+                self._parts.settings.bot,
+                room_id,
+                known.event_id,
+                transaction_id=self._parts.transaction("late", message_id),
+            )
+        return known
+
+
+def _bodies(
+    content: Content, contact: Contact, marker: str, target: EventId | None
+) -> Iterator[Mapping[str, Any]]:
+    """The events that show a message; what cannot be carried is said in its place."""
+    for part in content.parts:
+        if isinstance(part, Unknown):
+            said = render(say("inbound.unknown_kind", kind=part.kind, name=contact.shown_name))
+            yield events.notice_content(said, marker=marker)
+            continue
+        for number, piece in enumerate(pieces(part)):
+            own = f"{marker}.{number}" if number else marker
+            yield events.text_content(piece, marker=own, reply_to=None if number else target)
