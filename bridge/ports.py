@@ -123,7 +123,7 @@ class Web(Protocol):
         max_bytes: int,
         timeout: float,
     ) -> WebAnswer:
-        """One call; ``TryAgain`` when no whole answer of ``max_bytes`` at most came in ``timeout`` seconds."""
+        """One call; ``TryAgain`` when no whole answer (``max_bytes`` at most) came in ``timeout`` seconds."""
         ...
 
 

@@ -86,7 +86,9 @@ class Reception:
         history = self._parts.homeserver.history(self._parts.settings.bot, room, limit=READ_BACK_EVENTS)
         async for each in history:
             event = events.envelope(each)
-            if event is not None and event.sender == user and event.type in WRITTEN:
+            if event is None or event.sender != values["user"] or event.sent_at < values["since"]:
+                continue  # what is older than the invitation was not said to the bot
+            if event.type in WRITTEN:
                 found.append(New(EVENT, room, event.id, json.dumps(each).encode()))
         await self._parts.journal.settle(entry, *reversed(found))
 
