@@ -74,6 +74,12 @@ class Ports:
 async def run(config: Config, ports: Ports | None = None) -> int:
     """Run the bridge until SIGINT or SIGTERM; the exit code. Raises ``Misconfigured``."""
     profile = read_profile(config.network.profile, _read_text)
+    if profile.connection not in ("either", config.network.connection):
+        raise Misconfigured(
+            "network.connection",
+            f"it is {config.network.connection}, but the agreement of this network is {profile.connection}.",
+            f"Write {profile.connection}.",
+        )
     own_web = None
     if ports is None:
         own_web = WebClient()
