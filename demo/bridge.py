@@ -19,7 +19,8 @@ from demo.synapse import free_port
 START_TRIES = 600
 TRY_EVERY_S = 0.1
 """A minute in all: a cold start on a busy machine takes some ten seconds."""
-STOP_S = 10.0
+STOP_S = 8.0
+"""Less than what a container is given before it is killed (ten seconds)."""
 COMMAND = (sys.executable, "-m", "bridge")
 
 

@@ -20,6 +20,9 @@ EXIT_WRONG_USER = 17
 
 HOMESERVER_RETRY_S = 10.0
 """How often a homeserver that is not up yet is asked again."""
+PING_TRIES = 5
+PING_RETRY_S = 1.0
+"""Synapse answers that it cannot reach us also when it is just trying by itself to send what it held back."""
 
 
 async def meet_homeserver(parts: Parts, config: Config) -> None:
@@ -35,7 +38,7 @@ async def meet_homeserver(parts: Parts, config: Config) -> None:
         )
     await home.set_display_name(parts.settings.bot, config.appservice.bot.displayname)
     try:
-        await home.ping(parts.random.bytes(8).hex())
+        await _be_called_back(parts)
     except (TryAgain, GiveUp) as error:
         raise Misconfigured(
             "appservice.address",
@@ -43,6 +46,19 @@ async def meet_homeserver(parts: Parts, config: Config) -> None:
             "Write an address at which the homeserver can reach it, also as url in the registration.",
             exit_code=EXIT_UNREACHABLE,
         ) from error
+
+
+async def _be_called_back(parts: Parts) -> None:
+    """Have the homeserver call us; ``TryAgain`` or ``GiveUp`` when it cannot."""
+    for _ in range(PING_TRIES - 1):
+        try:
+            await parts.homeserver.ping(parts.random.bytes(8).hex())
+        except TryAgain:
+            LOG.info("no call of the homeserver yet")
+            await parts.clock.sleep(PING_RETRY_S)
+        else:
+            return
+    await parts.homeserver.ping(parts.random.bytes(8).hex())
 
 
 async def _known_as(parts: Parts, config: Config) -> UserId:

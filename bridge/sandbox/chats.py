@@ -67,14 +67,26 @@ class Chats:
     identity_changes: list[Jid] = field(default_factory=list)
     dropped: int = 0
     """Messages that a session had opened before under another id."""
+    _received: dict[tuple[Jid, str], Received] = field(default_factory=dict)
+    _sent: dict[tuple[Jid, str], Sent] = field(default_factory=dict)
+
+    def keep_received(self, message: Received) -> None:
+        """Somebody wrote."""
+        self.received.append(message)
+        self._received[message.sender, message.id] = message
+
+    def keep_sent(self, message: Sent) -> None:
+        """This person wrote."""
+        self.sent.append(message)
+        self._sent[message.to, message.id] = message
 
     def find_received(self, sender: Jid, id: str) -> Received | None:
         """The message of that sender and id."""
-        return next((each for each in self.received if (each.sender, each.id) == (sender, id)), None)
+        return self._received.get((sender, id))
 
     def find_sent(self, to: Jid, id: str) -> Sent | None:
         """The message with that id to that recipient, and nobody else."""
-        return next((each for each in self.sent if (each.to, each.id) == (to, id)), None)
+        return self._sent.get((to, id))
 
     def to_json(self) -> dict[str, Any]:
         """For the control API."""

@@ -23,6 +23,7 @@ def may_meet(state: State, one: Jid, other: Jid) -> bool:
     person = state.people.get(other)
     if person is None or not person.opted_in or one in person.blocked:
         return False
+    # The first service is the gatekeeper's own; the others are partners as we are.
     return state.profile.partner_to_partner or state.profile.services[0].owns(other)
 
 

@@ -178,7 +178,7 @@ class SimulatedPerson(Person):
         held = self.chats.find_received(carried.peer, carried.id)
         if held is None:
             held = Received(carried.peer, carried.id, carried.t, carried.notify)
-            self.chats.received.append(held)
+            self.chats.keep_received(held)
         held.ciphertexts.append(carried.ciphertext.hex())
         if held.state == "read":
             held.repeats += 1

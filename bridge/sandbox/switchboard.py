@@ -16,7 +16,7 @@ from bridge.sandbox.faults import Kind
 from bridge.sandbox.gatekeeper import Gatekeeper
 from bridge.sandbox.outputs import Close, Cut, FetchKeys, Send, SendBytes, WakeUp
 from bridge.wire.certificate import make_chain
-from bridge.wire.connection import Event, HandshakeCompleted, ServerConnection, StanzaReceived
+from bridge.wire.connection import Event, HandshakeCompleted, ServerConnection, StanzaReceived, State
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ class Switchboard:
                 self._doings.append(output)
                 continue
             line = self._lines.get(output.connection)
-            if line is not None:
+            # A peer that said it is done sending may have left while its keys were fetched.
+            if line is not None and line.noise.state is not State.ENDED:
                 touched[line.number] = None
                 self._put(line, output, now)
         for number in touched:

@@ -53,7 +53,7 @@ class Writing:
         author = str(to) if reply_to is not None else None
         plain = payload.TextPayload(text, reply_to, author, "" if reply_to is not None else None)
         written = Sent(to, self.new_id(), text, plain.to_bytes())
-        self.chats.sent.append(written)
+        self.chats.keep_sent(written)
         self._seal_or_wait(written, 0, now)
         return written.id
 

@@ -51,7 +51,7 @@ def commits(folder: Path, seconds: float) -> Floor:
     connection = apsw.Connection(str(folder / "floor.db"))
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", 2)
-    connection.execute("CREATE TABLE rows (key INTEGER PRIMARY KEY, value BLOB NOT NULL)")
+    connection.execute("CREATE TABLE IF NOT EXISTS rows (key INTEGER PRIMARY KEY, value BLOB NOT NULL)")
     row, done, watch = secrets.token_bytes(ROW_BYTES), 0, _Watch()
     while watch.seconds < seconds:
         connection.execute("INSERT INTO rows (value) VALUES (?)", (row,))

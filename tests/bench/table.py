@@ -161,7 +161,8 @@ PAGE = """# Performance
 `make bench` measures the whole bridge, with durable commits, and writes this page. Machine: {machine}.
 
 Look at the ratios: both numbers of a line come from the same run, and the first is divided by the
-second. The numbers themselves are this machine's.
+second. The numbers themselves are this machine's. Floors are the best of three, taken before, between
+and after the rest.
 
 {tables}
 ## What is measured

@@ -217,7 +217,7 @@ class SandboxControl:
         """Wait until ``holds`` gives something true; that thing."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                change = (await self.call("GET", "/"))["change"]
+                change = (await self.call("GET", "/changes?timeout=0"))["change"]
                 found = await holds()
                 if found:
                     return found

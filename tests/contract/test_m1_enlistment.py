@@ -219,10 +219,10 @@ async def test_new_keys_of_the_partner_are_fetched_when_a_token_names_them(
     new_client: NewClient, partner: Partner
 ) -> None:
     client = new_client()
-    await client.enlist()
+    before = await client.enlist()
     partner.keys = {"key-1": "partner", f"next {client.identifier}": "next"}
     partner.kid = f"next {client.identifier}"
-    await client.enlist()
+    assert await client.enlist() == before
 
 
 async def test_an_unknown_kid_is_asked_for_once_a_minute(

@@ -29,7 +29,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Shown:
-    """H_out: an event that the bridge made in a chat; ``about`` is the event it replies to."""
+    """H_out: an event that the bridge made in a chat; ``about`` is the event it replies to.
+
+    A ``passing`` notice is no last word: it only says that something takes long, and has to go.
+    """
 
     event_id: str
     chat: Chat
@@ -38,6 +41,7 @@ class Shown:
     about: str | None = None
     marker: str | None = None
     redacted: bool = False
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def sent_once(logs: Logs, *, settled: bool) -> Iterator[str]:
     for taken in logs.taken:
         if taken.text is not None:
             ids[taken.chat, taken.text].add(taken.stanza_id)
-    told = Counter(s.about for s in logs.shown if s.is_notice and not s.redacted and s.about is not None)
+    notices = [shown for shown in logs.shown if shown.is_notice and not shown.redacted]
+    told = Counter(notice.about for notice in notices if not notice.passing and notice.about is not None)
     wanted = {(event.chat, event.text) for event in logs.asked}
     for event in {event.event_id: event for event in logs.asked if event.answered}.values():
         ends = len(ids[event.chat, event.text]) + told[event.event_id]
@@ -120,6 +125,9 @@ def sent_once(logs: Logs, *, settled: bool) -> Iterator[str]:
             yield f"{text!r} was delivered to {chat[1]}, but nobody of {chat[0]} wrote it there"
     if settled:
         read = {(t.chat, t.stanza_id) for t in logs.taken if t.text is not None}
+        for notice in notices:
+            if notice.passing:
+                yield f"the notice {notice.text!r} was not taken away"
         for unread in sorted({(t.chat, t.stanza_id) for t in logs.taken} - read):
             yield f"{unread[1]} reached the network and was never readable"
 

@@ -183,12 +183,12 @@ class Conversation:
         """Two hours pass, then three weeks; then one text in each lane, behind which nothing can be left."""
         await self._home.settled()
         await self._network.control.advance(TWO_HOURS_SECONDS)
-        deaths = self._driver.deaths
+        logins = await self._network.logins()
         await self._network.control.advance(THREE_WEEKS_SECONDS)
 
         async def reminded() -> bool:
-            talk, words = self._talks[ADA], beginning("reminder.unenlist")
-            return self._driver.deaths > deaths or bool(await self._heard(talk, words, 0))
+            heard = await self._heard(self._talks[ADA], beginning("reminder.unenlist"), 0)
+            return bool(heard) or await self._network.logins() > logins  # who connects need not be told
 
         await self._until("the bot to say that the network will forget", reminded)
         for contact in (ANNA, BEN):

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from demo.bridge import BridgeProcess
 from tests.faults.homeserver.control import ROOT
-from tests.faults.ports import Fault, environment
+from tests.faults.ports import Fault, environment, read_report
 
 LOOK_EVERY_SECONDS = 0.05
 """Between two looks at the logs while something is waited for."""
 PATIENCE_SECONDS = 60.0
 """How long one thing is waited for: a restart takes two seconds, a retry of the pump some more."""
 LIFE_SECONDS = 600.0
+AGAIN_SECONDS = 2.0
+"""Between two tries of a person at something that met a dead bridge."""
 
 _Seen = TypeVar("_Seen")
 
@@ -67,8 +69,12 @@ class Driver:
         *,
         again: Callable[[], Awaitable[object]] | None = None,
     ) -> _Seen:
-        """The first thing that ``look`` finds. ``again`` repeats, after a kill, what no one keeps for us."""
-        deaths = self.deaths
+        """The first thing that ``look`` finds.
+
+        ``again`` repeats, once there was a fault, what nobody keeps for us: a wake-up, a read receipt.
+        """
+        clock = asyncio.get_running_loop()
+        faults, repeated_at = self._faults(again), clock.time()
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while True:
@@ -76,11 +82,16 @@ class Driver:
                     found = await look()
                     if found is not None:
                         return found
-                    if again is not None and self.deaths > deaths:
-                        deaths = self.deaths
+                    is_time = clock.time() - repeated_at > AGAIN_SECONDS
+                    if again is not None and is_time and self._faults(again) > faults:
+                        repeated_at = clock.time()
                         await again()
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         raise WaitedInVain(f"waited in vain for {what}; the bridge's last words:\n{self._bridge.log(60)}")
+
+    def _faults(self, asked: object) -> int:
+        """How many there were so far, when that is asked."""
+        return 0 if asked is None else len(read_report(self._report).fired)
 
     def check(self) -> None:
         """Raise what the keeper met."""

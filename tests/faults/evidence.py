@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.matrix.events import MARKER
+from bridge.sentences.english import ENGLISH
 from tests.faults.checker import Asked, Chat, Given, Logs, Shown, Taken
 
 Json = Mapping[str, Any]
@@ -56,6 +57,7 @@ def _shown(home: Sequence[Json], rooms: Mapping[str, Chat]) -> list[Shown]:
                 about=answered if is_notice else None,
                 marker=content.get(MARKER),
                 redacted="redacted_because" in event["unsigned"],
+                passing=content.get("body") == ENGLISH["outbound.waiting"],
             )
         )
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bridge.ports import Step
 from bridge.store import kinds
-from tests.faults.ports import Fault, Passed, Side
+from tests.faults.ports import Action, Fault, Passed, Side
 
 STEPS: Mapping[str, Sequence[Step]] = {
     "dialer": (Step.DIAL,),
@@ -46,16 +46,21 @@ NOT_PASSED: Mapping[str, str] = {
 }
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
 
+ONLY_AT_START = {"store.install", "store.take-over", "homeserver.ask", "homeserver.ping"}
+"""Where a failure ends the start, as it has to: who started it starts it again."""
+
 SIDES: Sequence[Side] = ("before", "after")
 KILLS_A_RUN = 9
 """A restart costs two seconds; with more kills in a run the later ones all fall on its end."""
+FAILURES_A_RUN = 27
+"""Nothing starts anew after a failure."""
 
 
 def every_failpoint() -> list[Passed]:
     """Both sides of every step on its port and of every kind of unit."""
     named = [f"store.{kind.name}" for kind in kinds.ALL]
     named += [f"{port}.{step.value}" for port, steps in STEPS.items() for step in steps]
-    return [(where, side) for where in named for side in SIDES]
+    return [(where, side) for side in SIDES for where in named]
 
 
 def to_pass() -> list[Passed]:
@@ -63,20 +68,28 @@ def to_pass() -> list[Passed]:
     return [each for each in every_failpoint() if each[0] not in NOT_PASSED]
 
 
-def groups() -> list[list[Passed]]:
-    """The failpoints dealt out over runs like cards, so that neighbours are not killed in the same run."""
-    points = to_pass()
-    runs = -(-len(points) // KILLS_A_RUN)
-    return [points[first::runs] for first in range(runs)]
+def to_fail() -> list[Passed]:
+    """Those at which a failure is no end."""
+    return [each for each in to_pass() if each[0] not in ONLY_AT_START]
 
 
-def kills(group: Sequence[Passed], passed: Mapping[Passed, int], number: int) -> list[Fault]:
-    """A kill at each failpoint of a group. ``passed``: how often an unharmed run passes each.
+def groups(points: Sequence[Passed], size: int) -> list[list[Passed]]:
+    """The failpoints dealt out over runs like cards, so that neighbours do not fall into the same run."""
+    runs = -(-len(points) // size)
+    return [list(points[first::runs]) for first in range(runs)]
 
-    Which hit it is differs from group to group; the second half of what an unharmed run passes is left
+
+KILLS = groups(to_pass(), KILLS_A_RUN)
+FAILURES = groups(to_fail(), FAILURES_A_RUN)
+
+
+def faults(action: Action, group: Sequence[Passed], passed: Mapping[Passed, int], run: int) -> list[Fault]:
+    """A fault at each failpoint of a group. ``passed``: how often an unharmed run passes each.
+
+    Which hit it is differs from run to run; the second half of what an unharmed run passes is left
     out, since what has been killed may take another way.
     """
     return [
-        Fault(where, side, hit=1 + number * 7 % max(1, passed.get((where, side), 1) // 2))
+        Fault(where, side, action, hit=1 + run * 7 % max(1, passed.get((where, side), 1) // 2))
         for where, side in group
     ]

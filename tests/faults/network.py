@@ -58,6 +58,10 @@ class Network:
         sent = (await self._held(name))["sent"]
         return any(each["to"] == jid and each["text"] == text and each[what] for each in sent)
 
+    async def logins(self) -> int:
+        """How often an account has connected so far."""
+        return len((await self.control.log())["logins"])
+
     async def evidence(self) -> dict[str, Any]:
         """The logs, with names in place of internal identifiers, and with the texts that people hold."""
         log: dict[str, Any] = await self.control.log()

@@ -76,6 +76,13 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
             ),
         ),
     ),
+    "a chat is marked as waiting for ever": (
+        "P1",
+        lambda logs: replace(
+            logs,
+            shown=(*logs.shown, Shown("$12", CHAT, "waiting", is_notice=True, about="$1", passing=True)),
+        ),
+    ),
     "something is sent that nobody wrote": (
         "P1",
         lambda logs: replace(logs, taken=(*logs.taken, Taken(CHAT, "S9", "msg", sealed(2, b"x"), "u9"))),
@@ -140,7 +147,7 @@ def test_each_broken_promise_is_found(name: str) -> None:
 
 
 UNSETTLED = {
-    "P1": {"an event is lost", "something was never readable"},
+    "P1": {"an event is lost", "something was never readable", "a chat is marked as waiting for ever"},
     "P2": {"an acknowledged message is not shown"},
 }
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from bridge.ports import Step
-from tests.faults.failpoints import NOT_PASSED, STEPS, every_failpoint, groups, to_pass
+from tests.faults.failpoints import KILLS, NOT_PASSED, STEPS, every_failpoint, to_pass
 from tests.faults.kills import sqlite, unharmed
 
 
 def test_every_step_has_its_port_and_is_dealt_out_once() -> None:
     assert {step for steps in STEPS.values() for step in steps} == set(Step)
-    dealt = Counter(each for group in groups() for each in group)
+    dealt = Counter(each for group in KILLS for each in group)
     assert set(dealt) == set(to_pass()) and set(dealt.values()) == {1}
     assert NOT_PASSED.keys() <= {where for where, _ in every_failpoint()}
 

@@ -93,16 +93,16 @@ async def test_a_chat_that_somebody_else_started_waits_as_an_invitation(
 
 
 async def test_a_portal_that_was_left_is_offered_again_when_there_is_something_new(
-    world: World, network: Network, ada: User
+    world: World, network: Network, eva: User
 ) -> None:
     anna = await world.contact(network)
-    await network.write(anna.jid, ada.id, "Hello")
-    room = (await ada.text("Hello")).room
-    await ada.client.leave(room)
-    await ada.says("status", "status.is")
-    await network.write(anna.jid, ada.id, "Are you ignoring me?")
-    assert (await ada.text("Are you ignoring me?")).room == room
-    assert (await ada.client.members(room))[ada.id] == "join"
+    await network.write(anna.jid, eva.id, "Hello")
+    room = (await eva.text("Hello")).room
+    await eva.client.leave(room)
+    await eva.says("status", "status.is")
+    await network.write(anna.jid, eva.id, "Are you ignoring me?")
+    assert (await eva.text("Are you ignoring me?")).room == room
+    assert (await eva.client.members(room))[eva.id] == "join"
 
 
 @pytest.mark.threat("S31")
@@ -126,13 +126,13 @@ async def test_no_stranger_gets_into_a_portal(world: World, network: Network, ad
 
 
 async def test_two_users_who_know_the_same_contact_share_nothing(
-    world: World, network: Network, ada: User
+    world: World, network: Network, eva: User
 ) -> None:
     anna = await world.contact(network)
     async with world.user("bob") as bob:
         await bob.opt_in()
         rooms, ghosts, profiles, receivers, rows, identities = [], [], [], [], [], []
-        for user in (ada, bob):
+        for user in (eva, bob):
             text = f"Only for {user.id}"
             await network.write(anna.jid, user.id, text)
             seen = await user.text(text)
@@ -160,5 +160,5 @@ async def test_two_users_who_know_the_same_contact_share_nothing(
         held = (await network.person(anna.jid))["received"]
         assert len({each["sender"] for each in held}) == 2
     log = world.bridge.log(lines=100_000)
-    for secret in (anna.jid, anna.identifier.lstrip("+"), anna.name, "Only for", ada.id):
+    for secret in (anna.jid, anna.identifier.lstrip("+"), anna.name, "Only for", eva.id):
         assert secret not in log

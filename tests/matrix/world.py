@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import apsw
 
@@ -32,7 +32,7 @@ PATIENCE_S = 60.0
 """How long something that must happen is waited for, on a busy machine; never a delay."""
 SANDBOX_LABEL = "SANDBOX"
 
-Found = TypeVar("Found")
+Meanwhile = Callable[[], Awaitable[object]]
 
 
 def sentence(key: str) -> re.Pattern[str]:
@@ -119,14 +119,21 @@ class User:
             if each.kind == "invite" and self.accepts:
                 await self.client.join(each.room)
 
-    async def until(self, fits: Callable[[Seen], bool], *, after: str | None = None) -> Seen:
-        """The first thing shown that fits; with ``after`` it stands behind that event in its timeline."""
+    async def until(
+        self, fits: Callable[[Seen], bool], *, after: str | None = None, meanwhile: Meanwhile | None = None
+    ) -> Seen:
+        """The first thing shown that fits; with ``after`` it stands behind that event in its timeline.
+
+        ``meanwhile`` is done again and again: a clock is moved of which nobody knows when it is looked at.
+        """
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = next((each for each in self._behind(after) if fits(each)), None)
                 if found is not None:
                     return found
-                await self.look(timeout=10)
+                if meanwhile is not None:
+                    await meanwhile()
+                await self.look(timeout=10 if meanwhile is None else 1)
 
     def _behind(self, after: str | None) -> Iterator[Seen]:
         shown = iter(self.seen)
@@ -142,7 +149,14 @@ class User:
             lambda each: each.body == text and each.sender != self.id and room in (None, each.room)
         )
 
-    async def hears(self, key: str, *, room: str | None = None, after: str | None = None) -> Seen:
+    async def hears(
+        self,
+        key: str,
+        *,
+        room: str | None = None,
+        after: str | None = None,
+        meanwhile: Meanwhile | None = None,
+    ) -> Seen:
         """The bot says a sentence."""
         words, where = sentence(key), room or self.talk
         return await self.until(
@@ -153,14 +167,17 @@ class User:
                 and words.fullmatch(each.body) is not None
             ),
             after=after,
+            meanwhile=meanwhile,
         )
 
-    async def does_not_hear(self, key: str, *, until: Seen) -> None:
-        """Among what was shown before ``until``, the bot did not say a sentence in that room."""
-        words = sentence(key)
-        before = itertools.takewhile(lambda each: each is not until, self.seen)
-        said = [each.body for each in before if each.room == until.room and each.sender == BOT]
-        assert not [body for body in said if body is not None and words.fullmatch(body)]
+    async def redaction(self, shown: Seen) -> Seen:
+        """That something shown is taken away."""
+        return await self.until(
+            lambda each: (
+                each.event.get("type") == "m.room.redaction"
+                and each.event["content"].get("redacts") == shown.event["event_id"]
+            )
+        )
 
     async def receipt(self, reader: str, event_id: str) -> Seen:
         """Somebody's read receipt at an event."""

@@ -1,0 +1,119 @@
+"""What time does: connections that close and wake, and a network that forgets who stays away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.matrix.world import Network, User, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DAY_S = 86_400.0
+LINGER_S = 30.0
+
+
+async def goes_to_sleep(network: Network, user: User) -> dict[str, Any]:
+    """Let an idle account's connection linger to its end; the account as the network sees it then."""
+    await network.connected(user.id)
+
+    async def asleep() -> bool:
+        await network.advance(LINGER_S + 1)
+        return not (await network.account(user.id))["connected"]
+
+    await network.until(asleep)
+    account: dict[str, Any] = await network.account(user.id)
+    return account
+
+
+async def logins_of(network: Network, jid: str) -> int:
+    logins = (await network.log())["logins"]
+    return len([each for each in logins if each["account"] == jid and each["refused"] is None])
+
+
+async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
+    world: World, network: Network, ada: User
+) -> None:
+    anna = await world.contact(network)
+    await network.write(anna.jid, ada.id, "While you are there")
+    await ada.text("While you are there")
+    account = await goes_to_sleep(network, ada)
+    before = await logins_of(network, account["jid"])
+    pushes = len((await network.log())["pushes"])
+    await network.write(anna.jid, ada.id, "Wake up!")
+    await ada.text("Wake up!")
+    assert await logins_of(network, account["jid"]) == before + 1
+    (push,) = (await network.log())["pushes"][pushes:]
+    assert (push["account"], push["status"]) == (account["jid"], 200)
+    (entry,) = [each for each in (await network.log())["n_in"] if each["account"] == account["jid"]][-1:]
+    assert [sending["offline"] for sending in entry["sent"]] == [True]
+
+
+async def test_what_the_user_writes_opens_a_closed_connection(
+    world: World, network: Network, ada: User
+) -> None:
+    mira = await world.contact(network)
+    portal = await ada.start_chat(mira)
+    await goes_to_sleep(network, ada)
+    await ada.client.send_text(portal, "Good evening")
+    await network.read_by(mira, "Good evening")
+
+
+async def test_a_forged_wake_up_opens_nothing(world: World, network: Network, eva: User) -> None:
+    account = await goes_to_sleep(network, eva)
+    before = await logins_of(network, account["jid"])
+    await network.act(eva.id, "forged_push", how="bad_signature")
+
+    async def answered() -> Any:
+        pushes = [each for each in (await network.log())["pushes"] if each["account"] == account["jid"]]
+        return pushes[-1]["status"] if pushes else None
+
+    assert await network.until(answered) == 401
+    assert await logins_of(network, account["jid"]) == before
+
+
+async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under_the_same_address(
+    world: World, network: Network, eva: User
+) -> None:
+    anna = await world.contact(network)
+    await network.write(anna.jid, eva.id, "See you next month")
+    portal = (await eva.text("See you next month")).room
+    before = await goes_to_sleep(network, eva)
+    passed = 0
+    for day in (20, 25, 28):
+        await network.advance((day - passed) * DAY_S)
+        passed = day
+        reminder = await eva.until(
+            lambda each, day=day: f"for {day} days" in (each.body or "")  # type: ignore[misc]
+        )
+        assert f"In {30 - day} days" in (reminder.body or "") and reminder.room == eva.talk
+    await network.advance(2 * DAY_S)
+    await eva.hears("login.forgotten")
+    assert not (await network.account(eva.id))["enlisted"]
+    reminders = [body for body in await eva.bodies(eva.talk) if "not been connected" in body]
+    assert len(reminders) == 3
+    assert "no longer reachable" in ((await eva.says("status", "status.is")).body or "")
+    refused = await eva.client.send_text(portal, "I am back")
+    notice = await eva.hears("outbound.not_sent", room=portal)
+    assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == refused
+    invitation = await eva.says("opt-in", "enlist.invitation")
+    assert eva.id in (invitation.body or "")
+    after = await network.account(eva.id)
+    assert [after[each] for each in ("jid", "identity", "enlisted")] == [before["jid"], before["identity"], True]
+    await eva.client.send_text(portal, "I am back again")
+    await network.read_by(anna, "I am back again")
+    await network.write(anna.jid, eva.id, "So I see")
+    assert (await eva.text("So I see")).room == portal
+
+
+async def test_a_ping_keeps_an_account_known(world: World, network: Network, eva: User) -> None:
+    await goes_to_sleep(network, eva)
+    await network.advance(28 * DAY_S)
+    await eva.hears("reminder.unenlist")
+    await eva.says("ping", "ping.well")
+    await goes_to_sleep(network, eva)
+    await network.advance(15 * DAY_S)
+    state = (await eva.says("status", "status.is")).body or ""
+    assert "reachable on" in state and "Last connected: 15 days ago" in state
+    assert (await network.account(eva.id))["enlisted"]
