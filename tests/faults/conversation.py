@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from bridge.flow.reminders import LOOK_EVERY_S
 from bridge.sentences.english import ENGLISH
 from tests.faults.checker import Chat
 from tests.faults.driver import Driver
@@ -45,9 +46,7 @@ class Conversation:
 
     async def play(self) -> None:
         """All of it."""
-        for user in (ADA, BOB, STRANGER):
-            await self._home.person(user, joins=False)
-        await asyncio.gather(self.opt_in(ADA), self.opt_in(BOB), self.stranger_invites())
+        await self.begin()
         await self.contact_writes_first()
         await asyncio.gather(self.two_chats(), self.same_contact_of_another_user())
         await self.contact_cannot_read()
@@ -57,6 +56,12 @@ class Conversation:
         await self.network_forgets(BOB)
         await self.opt_out(BOB)
         await self.settle()
+
+    async def begin(self) -> None:
+        """Two users opt in, and a stranger tries to."""
+        for user in (ADA, BOB, STRANGER):
+            await self._home.person(user, joins=False)
+        await asyncio.gather(self.opt_in(ADA), self.opt_in(BOB), self.stranger_invites())
 
     # Talks with the bot
 
@@ -190,7 +195,10 @@ class Conversation:
             heard = await self._heard(self._talks[ADA], beginning("reminder.unenlist"), 0)
             return bool(heard) or await self._network.logins() > logins  # who connects need not be told
 
-        await self._until("the bot to say that the network will forget", reminded)
+        async def next_look() -> None:
+            await self._network.control.advance(LOOK_EVERY_S)
+
+        await self._until("the bot to say that the network will forget", reminded, again=next_look)
         for contact in (ANNA, BEN):
             await self._home.say(ADA, self.room(ADA, contact), f"ada to {contact} last")
             await self._network.say(contact, ADA, f"{contact} last")

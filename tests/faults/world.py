@@ -56,6 +56,10 @@ class World:
         """The check after a kill: nothing that must never be was seen so far."""
         await self.check(settled=False)
 
+    async def fired(self, count: int) -> bool | None:
+        """Whether so many faults came to pass; None for not yet."""
+        return len(self.report.fired) >= count or None
+
     @property
     def report(self) -> Report:
         """What the bridge passed so far, over all its lives."""

@@ -94,9 +94,7 @@ async def test_the_bot_answers_what_it_is_asked(world: World, network: Network, 
     await eva.says(f"pm whatsapp {hidden.identifier}", "start_chat.nobody")
 
 
-async def test_in_a_portal_only_the_prefix_makes_a_command(
-    world: World, network: Network, ada: User
-) -> None:
+async def test_in_a_portal_only_the_prefix_makes_a_command(world: World, network: Network, ada: User) -> None:
     mira = await world.contact(network)
     portal = await ada.start_chat(mira)
     await ada.client.send_text(portal, "help")

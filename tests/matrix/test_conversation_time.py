@@ -100,7 +100,11 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
     invitation = await eva.says("opt-in", "enlist.invitation")
     assert eva.id in (invitation.body or "")
     after = await network.account(eva.id)
-    assert [after[each] for each in ("jid", "identity", "enlisted")] == [before["jid"], before["identity"], True]
+    assert [after[each] for each in ("jid", "identity", "enlisted")] == [
+        before["jid"],
+        before["identity"],
+        True,
+    ]
     await eva.client.send_text(portal, "I am back again")
     await network.read_by(anna, "I am back again")
     await network.write(anna.jid, eva.id, "So I see")

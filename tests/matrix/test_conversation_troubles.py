@@ -1,12 +1,10 @@
-"""What goes wrong between bridge, network and contact, and what people at both ends see of it."""
+"""Messages that one end cannot read, and contacts with new keys: what people at both ends see of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 
-from tests.matrix.world import BOT, Contact, Network, User, World
+from tests.matrix.world import Network, User, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -15,32 +13,13 @@ ANSWERS_AT_MOST = 10
 ASKS_AT_MOST = 4
 
 
-async def chat(world: World, network: Network, user: User) -> tuple[Contact, str]:
-    """A new contact with whom a session stands in both directions, and the portal."""
-    contact = await world.contact(network)
-    await network.write(contact.jid, user.id, f"{contact.name} writes")
-    seen = await user.text(f"{contact.name} writes")
-    await user.client.send_text(seen.room, f"{contact.name} reads")
-    await network.read_by(contact, f"{contact.name} reads")
-    return contact, seen.room
-
-
-async def shown(user: User, room: str, text: str) -> int:
-    """How often a text stands in a room."""
-    return (await user.bodies(room)).count(text)
-
-
-def kinds(messages: Sequence[dict[str, object]]) -> list[object]:
-    return [each["kind"] for each in messages]
-
-
 # The contact cannot read
 
 
 async def test_a_message_the_contact_cannot_open_is_sealed_anew_under_its_own_id(
     world: World, network: Network, ada: User
 ) -> None:
-    mira, portal = await chat(world, network, ada)
+    mira, portal = await world.chat(network, ada)
     await network.do(mira.jid, "forget_sessions")
     await ada.client.send_text(portal, "Can you read this?")
     held = await network.read_by(mira, "Can you read this?")
@@ -54,7 +33,7 @@ async def test_a_message_the_contact_cannot_open_is_sealed_anew_under_its_own_id
 
 
 async def test_a_message_is_sealed_anew_ten_times_at_most(world: World, network: Network, ada: User) -> None:
-    mira, portal = await chat(world, network, ada)
+    mira, portal = await world.chat(network, ada)
     await network.change_person(mira.jid, sends_receipts=False)
     await network.fault("retry_storm", account=ada.id, count=ANSWERS_AT_MOST + 2)
     await ada.client.send_text(portal, "Once is enough")
@@ -76,8 +55,8 @@ async def test_a_message_is_sealed_anew_ten_times_at_most(world: World, network:
 async def test_only_who_a_message_was_for_and_who_did_not_get_it_is_answered(
     world: World, network: Network, ada: User
 ) -> None:
-    mira, portal = await chat(world, network, ada)
-    other, their_portal = await chat(world, network, ada)
+    mira, portal = await world.chat(network, ada)
+    other, their_portal = await world.chat(network, ada)
     for contact in (mira, other):
         await network.change_person(contact.jid, sends_receipts=False)
     await ada.client.send_text(portal, "For Mira alone")
@@ -99,7 +78,7 @@ async def test_only_who_a_message_was_for_and_who_did_not_get_it_is_answered(
 async def test_a_contact_who_reinstalled_is_written_to_under_new_keys_and_the_user_is_told_once(
     world: World, network: Network, ada: User
 ) -> None:
-    mira, portal = await chat(world, network, ada)
+    mira, portal = await world.chat(network, ada)
     await network.do(mira.jid, "reinstall")
     await network.write(mira.jid, ada.id, "New phone")
     seen = await ada.text("New phone")
@@ -115,7 +94,7 @@ async def test_a_contact_who_reinstalled_is_written_to_under_new_keys_and_the_us
 async def test_a_contact_who_reinstalled_in_silence_gets_the_next_message_all_the_same(
     world: World, network: Network, ada: User
 ) -> None:
-    mira, portal = await chat(world, network, ada)
+    mira, portal = await world.chat(network, ada)
     await network.do(mira.jid, "reinstall")
     await ada.client.send_text(portal, "Are you still you?")
     await network.read_by(mira, "Are you still you?")
@@ -128,19 +107,19 @@ async def test_a_contact_who_reinstalled_in_silence_gets_the_next_message_all_th
 async def test_a_message_the_bridge_cannot_open_is_asked_for_and_shown_once(
     world: World, network: Network, ada: User
 ) -> None:
-    anna, portal = await chat(world, network, ada)
+    anna, portal = await world.chat(network, ada)
     await network.fault("bad_mac", account=ada.id)
     id = await network.write(anna.jid, ada.id, "Broken on the way")
     await ada.text("Broken on the way")
     sent = await network.sent_by(anna, id, lambda each: each["delivered"])
     assert (sent["answered_retries"], sent["delivered"]) == (1, 1)
-    assert await shown(ada, portal, "Broken on the way") == 1
+    assert await ada.count(portal, "Broken on the way") == 1
 
 
 async def test_after_four_questions_one_notice_stands_in_the_messages_place(
     world: World, network: Network, ada: User
 ) -> None:
-    anna, portal = await chat(world, network, ada)
+    anna, portal = await world.chat(network, ada)
     await network.fault("bad_mac", account=ada.id, times=1 + ASKS_AT_MOST)
     id = await network.write(anna.jid, ada.id, "Broken again and again")
     notice = await ada.hears("inbound.unreadable", room=portal)
@@ -152,13 +131,13 @@ async def test_after_four_questions_one_notice_stands_in_the_messages_place(
     await network.write(anna.jid, ada.id, "Clear again")
     await ada.text("Clear again")
     assert len([body for body in await ada.bodies(portal) if "decrypted" in body]) == 1
-    assert await shown(ada, portal, "Broken again and again") == 0
+    assert await ada.count(portal, "Broken again and again") == 0
 
 
 async def test_an_answer_that_comes_late_takes_the_notices_place(
     world: World, network: Network, ada: User
 ) -> None:
-    anna, portal = await chat(world, network, ada)
+    anna, portal = await world.chat(network, ada)
     await network.fault("bad_mac", account=ada.id)
     await network.change_person(anna.jid, online=False)
     id = await network.write(anna.jid, ada.id, "Sorry, no signal here")
@@ -175,69 +154,3 @@ async def test_an_answer_that_comes_late_takes_the_notices_place(
     await ada.redaction(notice)
     bodies = await ada.bodies(portal)
     assert "Sorry, no signal here" in bodies and notice.body not in bodies
-
-
-# Repetitions
-
-
-@pytest.mark.parametrize("kind", ["duplicate_stanza", "reorder"])
-async def test_what_the_network_repeats_or_reorders_is_shown_once(
-    world: World, network: Network, ada: User, kind: str
-) -> None:
-    anna, portal = await chat(world, network, ada)
-    await network.fault(kind, account=ada.id)
-    texts = [f"{kind} {number}" for number in range(3)]
-    for text in texts:
-        await network.write(anna.jid, ada.id, text)
-    for text in texts:
-        await ada.text(text, room=portal)
-    assert [await shown(ada, portal, text) for text in texts] == [1, 1, 1]
-
-
-@pytest.mark.threat("S11")
-async def test_what_is_played_again_is_shown_once(world: World, network: Network, ada: User) -> None:
-    anna, portal = await chat(world, network, ada)
-    await network.write(anna.jid, ada.id, "Said once")
-    await ada.text("Said once")
-    await network.act(ada.id, "replay")
-    await network.act(ada.id, "replay", new_id=True)
-    await network.write(anna.jid, ada.id, "Said later")
-    await ada.text("Said later")
-    assert await shown(ada, portal, "Said once") == 1
-    assert not [body for body in await ada.bodies(portal) if "decrypted" in body]
-
-
-@pytest.mark.parametrize("kind", ["duplicate_ack", "close_on_message"])
-async def test_what_is_sent_again_after_a_doubt_is_the_very_same(
-    world: World, network: Network, ada: User, kind: str
-) -> None:
-    mira, portal = await chat(world, network, ada)
-    await network.fault(kind, account=ada.id)
-    await ada.client.send_text(portal, f"Did {kind} arrive?")
-    event = await ada.client.send_text(portal, f"After {kind}")
-    await network.read_by(mira, f"After {kind}")
-    await ada.receipt(BOT, event)
-    held = await network.read_by(mira, f"Did {kind} arrive?")
-    assert len(set(held["ciphertexts"])) == 1
-    assert len([each for each in (await network.person(mira.jid))["received"]]) == 3
-
-
-# Waiting
-
-
-async def test_while_the_network_is_silent_the_chat_is_marked_once_until_all_was_accepted(
-    world: World, network: Network, ada: User
-) -> None:
-    mira, portal = await chat(world, network, ada)
-    await network.fault("refuse_login", times=1_000_000)
-    await network.act(ada.id, "disconnect")
-    await network.connected(ada.id, wanted=False)
-    event = await ada.client.send_text(portal, "Is anybody there?")
-    await ada.client.send_text(portal, "Hello?")
-    mark = await ada.hears("outbound.waiting", room=portal, meanwhile=lambda: network.advance(11.0))
-    assert mark.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == event
-    await network.clear_faults()
-    await network.advance(HOUR_S)
-    await network.read_by(mira, "Hello?")
-    await ada.redaction(mark)
-    assert not [body for body in await ada.bodies(portal) if body.startswith("Waiting")]

@@ -228,6 +228,10 @@ class User:
             if each["type"] == "m.room.message" and "body" in each["content"]
         ]
 
+    async def count(self, room: str, text: str) -> int:
+        """How often a text stands in a room."""
+        return (await self.bodies(room)).count(text)
+
 
 @dataclass
 class World:
@@ -283,6 +287,15 @@ class World:
         }[service]
         made = await network.add_person(service, identifier, f"Person {number}.", **switches)
         return Contact(made["jid"], made["identifier"], made["name"], service)
+
+    async def chat(self, network: Network, user: User) -> tuple[Contact, str]:
+        """A new contact with whom a session stands in both directions, and the portal."""
+        contact = await self.contact(network)
+        await network.write(contact.jid, user.id, f"{contact.name} writes")
+        seen = await user.text(f"{contact.name} writes")
+        await user.client.send_text(seen.room, f"{contact.name} reads")
+        await network.read_by(contact, f"{contact.name} reads")
+        return contact, seen.room
 
 
 @contextmanager
