@@ -27,7 +27,7 @@ check: ## format, lint, types, the rules of the house; under a minute
 	@$(VENV)/ruff format --check --quiet $(CODE) || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(VENV)/ruff check --quiet $(CODE)
 	@$(VENV)/mypy $(CODE)
-	@$(VENV)/pytest -q -m "not deep" tests/house
+	@$(VENV)/pytest -q -m "not deep" -n $(WORKERS) tests/house
 
 deep: ## the longer forms of the tests: forty minutes
 	@$(SETUP) test synapse peers

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from bridge.errors import BridgeError, GiveUp
+from bridge.errors import BridgeError, GiveUp, TryAgain
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import EventId, RoomId
+from bridge.ids import EntryId, EventId, RoomId
 from bridge.matrix import events
 from bridge.ports import Step
 from bridge.sentences import render, say
@@ -19,6 +19,9 @@ from bridge.store.tables import contacts
 
 MARK_AFTER_S = 10.0
 """Longer than any healthy way through, shorter than a person's patience."""
+FIRST_TRY_S = 2.0
+"""What has waited behind others is tried for a moment before it is marked: when an outage is over, not
+every message that it held up leaves a mark and its removal."""
 _INTENDED = "?"
 """Begins what is kept before the mark stands; the event that it is about follows. No event id begins so."""
 
@@ -28,6 +31,7 @@ class Waiting:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._tried: set[EntryId] = set()
 
     @asynccontextmanager
     async def marked(self, entry: Entry, contact: Contact, event_id: EventId) -> AsyncIterator[None]:
@@ -36,11 +40,16 @@ class Waiting:
         try:
             yield
         except GiveUp:
+            self._tried.discard(entry.entry_id)
             await self._ended(mark)
             await self._unmark(contact)
             raise
+        except TryAgain:
+            self._tried.add(entry.entry_id)
+            raise
         finally:
             await self._ended(mark)
+        self._tried.discard(entry.entry_id)
         await self._unmark(contact)
 
     async def _ended(self, mark: asyncio.Task[None]) -> None:
@@ -50,7 +59,8 @@ class Waiting:
     async def _mark_later(self, entry: Entry, contact: Contact, event_id: EventId) -> None:
         """That a mark is about to stand is kept first: cut short anywhere, it is found again and removed."""
         waited = self._parts.clock.now() - entry.accepted_at
-        await self._parts.clock.sleep(max(0.0, MARK_AFTER_S - waited))
+        soonest = 0.0 if entry.entry_id in self._tried else FIRST_TRY_S
+        await self._parts.clock.sleep(max(soonest, MARK_AFTER_S - waited))
         row = await contacts.by_id(self._parts.store, contact.contact_id)
         if row is None or row.room_id is None:
             return

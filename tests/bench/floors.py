@@ -76,6 +76,7 @@ async def requests(url: str, seconds: float) -> Floor:
                 path = f"/_matrix/client/v3/rooms/!floor/send/m.room.message/floor{sender}.{done}"
                 async with http.put(url + path, data=body) as answer:
                     await answer.read()
+                    assert answer.status == 200
 
         await asyncio.gather(*(send(number) for number in range(MAX_IN_FLIGHT)))
         return watch.floor(done)

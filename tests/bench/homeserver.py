@@ -30,8 +30,7 @@ class Homeserver:
 
     def __init__(self) -> None:
         self.url = ""
-        self.shown: Shown = lambda room, content: None
-        self.marked: Marked = lambda room: None
+        self.ignore()
         self.unexpected: list[str] = []
         self._events: deque[Mapping[str, Any]] = deque()
         self._filled = asyncio.Event()
@@ -58,6 +57,11 @@ class Homeserver:
             with suppress(asyncio.CancelledError):
                 await self._task
         await self._runner.cleanup()
+
+    def ignore(self) -> None:
+        """Tell nobody any more."""
+        self.shown: Shown = lambda room, content: None
+        self.marked: Marked = lambda room: None
 
     def serves(self, registration: Mapping[str, Any]) -> None:
         """Push to this bridge from now on."""

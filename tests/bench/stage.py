@@ -80,6 +80,7 @@ class Stage:
             raise
         finally:
             subject.stop()
+            self.homeserver.ignore()
 
 
 @asynccontextmanager

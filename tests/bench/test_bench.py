@@ -42,4 +42,5 @@ def test_the_quick_bench_measures_every_row_and_loses_no_message() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
     assert [row for row in ROWS if f"| {row}" not in done.stdout] == []

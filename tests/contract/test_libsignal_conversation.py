@@ -149,12 +149,11 @@ class Someone:
 def read_bundle(found: Mapping[str, Any]) -> PreKeyBundle:
     assert "error" not in found
     binary = {"identity", "signed_prekey", "signature", "prekey"}
-    return PreKeyBundle(
-        **{
-            name: bytes.fromhex(value) if name in binary and value is not None else value
-            for name, value in found.items()
-        }
-    )
+    values: dict[str, Any] = {
+        name: bytes.fromhex(value) if name in binary and value is not None else value
+        for name, value in found.items()
+    }
+    return PreKeyBundle(**values)
 
 
 def bundle_json(bundle: PreKeyBundle) -> dict[str, Any]:

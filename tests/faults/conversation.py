@@ -25,6 +25,8 @@ STRANGER = "@eve:elsewhere.test"
 ANNA, BEN = "anna", "ben"
 WAITING_SECONDS, NO_ACKNOWLEDGEMENT_SECONDS = 11.0, 76.0
 """A little more than a chat takes to be marked as waiting, and a message to be sent again."""
+KEYS_AGAIN_SECONDS = 61.0
+"""A little more than the least time between two fetches of the network's key set."""
 TWO_HOURS_SECONDS, THREE_WEEKS_SECONDS = 7200.0, 21 * 86_400.0
 """What a history is given to settle, on the shared clock; and when the network is about to forget."""
 
@@ -96,8 +98,13 @@ class Conversation:
         async def wake() -> None:
             await self._network.control.act(user, "wake")
 
+        async def wake_later() -> None:
+            """By then the network's keys may be asked for again, if that is what failed."""
+            await self._network.control.advance(KEYS_AGAIN_SECONDS)
+            await wake()
+
         await wake()
-        await self.hears(room, "network.unknown_account", again=wake)
+        await self.hears(room, "network.unknown_account", again=wake_later)
         await self.says(user, "opt-in", "opt_in.again", "enlist.done", "enlist.invitation")
 
     async def start_chat(self, user: str, contact: str, service: str, identifier: str) -> str:

@@ -259,7 +259,8 @@ class World:
     async def network(self) -> AsyncIterator[Network]:
         """The control API."""
         access = self.sandbox.control
-        async with Network(access.url, access.token) as network:
+        network = Network(access.url, access.token)
+        async with network:
             yield network
 
     @asynccontextmanager

@@ -180,7 +180,6 @@ async def test_a_stanza_without_a_meaning_is_passed_over() -> None:
         assert both.link.end is None
 
 
-@pytest.mark.fault("F47")
 async def test_a_server_that_does_not_read_is_not_read_either_and_left_as_silent() -> None:
     taken, full = 0, asyncio.Event()
 
