@@ -9,7 +9,7 @@ import sys
 from tests.bench.measuring import QUICK, Measured, Sizes, measure
 from tests.bench.stage import staged
 from tests.bench.subject import ROOT
-from tests.bench.table import machine, page, tables
+from tests.bench.table import disturbance, machine, page, tables
 
 PAGE = ROOT / "docs" / "reference" / "performance.md"
 LONGEST_S = 600.0
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="little of everything; the page is not written")
     quick = parser.parse_args().quick
     found = asyncio.run(run(QUICK if quick else Sizes()))
-    print(f"{machine()}\n\n{tables(found)}", end="")
+    print(f"{machine()}\n{disturbance(found)}\n\n{tables(found)}", end="")
     if not quick:
         PAGE.write_text(page(found), encoding="utf-8")
         say(f"written: {PAGE.relative_to(ROOT)}")

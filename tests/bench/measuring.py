@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
@@ -85,10 +86,13 @@ class Measured:
     ready_s: float
     ready_without_s: float
     e2ee: list[e2ee_cost.Row]
+    load: float
+    """Programs that wanted to run in the minute before: those of others."""
 
 
 async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Measured:
     """All of it, one after another; ``say`` hears what is going on."""
+    load = os.getloadavg()[0]
     floors = [await stage.floors(sizes.floor_s)]
     grouped, single = await _traffic(stage, sizes, say)
     floors.append(await stage.floors(sizes.floor_s))
@@ -100,7 +104,7 @@ async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Mea
     e2ee = _e2ee(sizes, say)
     floors.append(await stage.floors(sizes.floor_s))
     best = {name: max((each[name] for each in floors), key=lambda floor: floor.per_s) for name in floors[0]}
-    return Measured(sizes, best, grouped, single, memory, memory_without, ready, ready_without, e2ee)
+    return Measured(sizes, best, grouped, single, memory, memory_without, ready, ready_without, e2ee, load)
 
 
 async def _traffic(

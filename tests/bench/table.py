@@ -130,10 +130,29 @@ def floor_cells(found: Measured) -> Iterator[tuple[str, str, str]]:
 def machine() -> str:
     """The machine's shape, without a name or a date."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    apart = "the bridge alone on one of them" if len(set(cores())) > 1 else "shared by all: no fair numbers"
+    apart = (
+        "the bridge pinned to one of them, all else of the bench to the other"
+        if len(set(cores())) > 1
+        else "shared by all: no fair numbers"
+    )
     return (
         f"{os.cpu_count()} cores ({platform.machine()}; {apart}), {pages / GIB:.0f} GiB,"
         f" Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}"
+    )
+
+
+QUIET_LOAD = 0.5
+"""Below this nobody else was at work."""
+
+
+def disturbance(found: Measured) -> str:
+    """Whether others had the machine too, in a sentence: a pinned core is not a reserved one."""
+    load = f"Load of the machine in the minute before: {found.load:.1f}"
+    if found.load < QUIET_LOAD:
+        return f"{load}; nobody else was at work."
+    return (
+        f"{load}. **Others were at work**: times, latencies and the disk's floor are theirs as well, so take the"
+        " ratios with care, those to the disk above all."
     )
 
 
@@ -159,6 +178,7 @@ PAGE = """# Performance
 <!-- Made by `make bench`; do not change it here. -->
 
 `make bench` measures the whole bridge, with durable commits, and writes this page. Machine: {machine}.
+{disturbance}
 
 Look at the ratios: both numbers of a line come from the same run, and the first is divided by the
 second. The numbers themselves are this machine's. Floors are the best of three, taken before, between
@@ -171,7 +191,7 @@ and after the rest.
   receipt that follows it: an acknowledgement and a delivery receipt shown in Matrix for one that goes
   out, a delivery receipt to its sender for one that comes in. Afterwards every message is checked: it
   arrived once, in its order, and could be opened.
-- The bridge is a process of its own on one core; the CPU is what the kernel says it used. Homeserver and
+- The bridge is a process of its own, pinned to one core; the CPU is what the kernel says it used. Homeserver and
   network run on the other core: the least of them that a bridge can live with, so that they are not what
   is measured. The wire is the real one; the people at its end sealed their messages before.
 - 64 chats: 8 in each of 8 accounts, at most 4 messages of a chat under way. An account has one
@@ -189,4 +209,4 @@ and after the rest.
 
 def page(found: Measured) -> str:
     """docs/reference/performance.md."""
-    return PAGE.format(machine=machine(), tables=tables(found))
+    return PAGE.format(machine=machine(), disturbance=disturbance(found), tables=tables(found))

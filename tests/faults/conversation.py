@@ -23,6 +23,8 @@ BOT = f"@interopbot:{SERVER}"
 ADA, BOB = f"@ada:{SERVER}", f"@bob:{SERVER}"
 STRANGER = "@eve:elsewhere.test"
 ANNA, BEN = "anna", "ben"
+KEEP_ALIVE_SECONDS = 26.0
+"""A little more than a connection is silent for, and less than an idle one stays open."""
 WAITING_SECONDS, NO_ACKNOWLEDGEMENT_SECONDS = 11.0, 76.0
 """A little more than a chat takes to be marked as waiting, and a message to be sent again."""
 KEYS_AGAIN_SECONDS = 61.0
@@ -54,6 +56,7 @@ class Conversation:
         await self.contact_cannot_read()
         await self.user_cannot_read()
         await self.contact_reinstalls()
+        await self._network.control.advance(KEEP_ALIVE_SECONDS)
         await self.acknowledgement_is_lost()
         await self.network_forgets(BOB)
         await self.opt_out(BOB)
@@ -116,6 +119,7 @@ class Conversation:
             for room in await self._home.rooms()
             if room["alias"] is not None and user in room["members"] and room["room_id"] not in self.rooms
         )
+        await self.pushed_again("other")
         await self._enter(found, user, contact)
         return found
 
@@ -133,7 +137,7 @@ class Conversation:
             await self._home.say(ADA, first, f"ada to anna {number}")
             await self._home.say(ADA, second, f"ada to ben {number}")
             await self._network.say(ANNA, ADA, f"anna {number + 1}")
-            await self._home.push_again(how)
+            await self.pushed_again(how)
         await self.reads(ANNA, ADA, "ada to anna 3")
         await self.reads(BEN, ADA, "ada to ben 3")
         await self.is_marked_read(first, "ada to anna 3")
@@ -213,6 +217,7 @@ class Conversation:
             await self.reads(contact, ADA, f"ada to {contact} last")
             await self.shown(ADA, contact, f"{contact} last")
             await self.is_delivered(contact, ADA, f"{contact} last")
+            await self.is_marked_read(self.room(ADA, contact), f"ada to {contact} last")
         await self._home.settled()
 
     # What is waited for
@@ -226,6 +231,11 @@ class Conversation:
         await self._home.say(user, room, word)
         for key in answers:
             await self.hears(room, key, before)
+
+    async def pushed_again(self, how: str) -> None:
+        """The homeserver repeats its last transaction, under the same id or another, in order or not."""
+        await self._home.settled()
+        await self._home.push_again(how)
 
     async def hears(
         self, room: str, key: str, after: int = 0, *, again: Callable[[], Awaitable[object]] | None = None

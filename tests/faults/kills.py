@@ -29,10 +29,17 @@ async def unharmed(folder: Path, database: Database, **options: Any) -> Report:
         return made.report
 
 
-async def survives(folder: Path, database: Database, faults: Sequence[Fault], **options: Any) -> None:
-    """The conversation with these faults: each came to pass, and every promise was kept."""
-    async with world(folder, database, **options) as made:
+async def survives(
+    folder: Path, database: Database, faults: Sequence[Fault], *, forgetful: bool = False, **options: Any
+) -> None:
+    """The conversation with these faults: each came to pass, and every promise was kept.
+
+    A notice has no marker: a ``forgetful`` homeserver may show it twice.
+    """
+    async with world(folder, database, forgetful=forgetful, **options) as made:
         await play(made, faults)
         missed = {str(fault) for fault in faults} - set(made.report.fired)
         assert not missed, f"failpoints that were not hit: {sorted(missed)}"
         assert made.driver.deaths == sum(fault.action == "kill" for fault in faults)
+        if not forgetful:
+            assert await made.conversation.said_too_often() == []

@@ -15,35 +15,44 @@ from tests.faults.ports import Fault
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A text that stands once in a file of the package, and what becomes of it."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
 class Patch:
-    """Each of ``edits`` is a text that stands once in ``file``, and what it becomes."""
+    """A mistake, and the faults that show it."""
 
     name: str
-    file: str
-    edits: Sequence[tuple[str, str]]
+    edits: Sequence[Edit]
     faults: Sequence[Fault]
 
     def __str__(self) -> str:
         return self.name
 
 
+OUTBOUND = "flow/outbound.py"
 _COMMIT_SEAL = """        await self._parts.store.commit(
             kinds.unit(
                 kinds.SEAL,
 """
 _MOVED = """                **self._sessions.moved(unlocked, held, sealed.record),
 """
-_KEPT = """        return replace(entry, state=SEALED, body=body)
+_KEPT = """        return replace(entry, state=SEALED, body=body), stanza
 """
-_DELIVER = """            await self._deliver(entry, unlocked, contact, stanza, message.event_id)
+_GOES_ON = """            self._may_go_on(unlocked, contact)
 """
 
 PATCHES: Sequence[Patch] = (
     Patch(
         "1 reply 200 before commit",
-        "matrix/endpoint.py",
         [
-            (
+            Edit(
+                "matrix/endpoint.py",
                 """                    await self._intake.accept(received)
 """,
                 """                    import asyncio
@@ -55,20 +64,25 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "2 dedupe by transaction id",
-        "matrix/transactions.py",
         [
-            ("        parts = [_event(event) for", "        parts = [_event(event, transaction_id) for"),
-            ("def _event(event: Any) ->", "def _event(event: Any, transaction_id: str) ->"),
-            ('    return Received("event", ', '    key += transaction_id\n    return Received("event", '),
+            Edit("matrix/transactions.py", "[_event(event) for", "[_event(event, transaction_id) for"),
+            Edit(
+                "matrix/transactions.py", "def _event(event: Any)", "def _event(event: Any, transaction: str)"
+            ),
+            Edit(
+                "matrix/transactions.py",
+                '    return Received("event", ',
+                '    key += transaction\n    return Received("event", ',
+            ),
         ],
         [],
     ),
     Patch(
         "5 two commits around the ratchet",
-        "flow/outbound.py",
         [
-            (_MOVED, ""),
-            (
+            Edit(OUTBOUND, _MOVED, ""),
+            Edit(
+                OUTBOUND,
                 _KEPT,
                 """        moved = self._sessions.moved(unlocked, held, sealed.record)
         await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
@@ -80,12 +94,12 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "6 send before commit",
-        "flow/outbound.py",
         [
-            (
+            Edit(
+                OUTBOUND,
                 _COMMIT_SEAL,
                 """        async with self._connections.use(account.account_id) as link:
-            await link.send(outgoing.to_stanza("to"), step=Step.SEND)
+            await link.send(stanza, step=Step.SEND)
 """
                 + _COMMIT_SEAL,
             )
@@ -94,11 +108,12 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "7 re-seal on retry",
-        "flow/outbound.py",
         [
-            (
-                _DELIVER,
-                """            async with self._sessions.held(unlocked, contact.contact_id) as held:
+            Edit(
+                OUTBOUND,
+                _GOES_ON,
+                _GOES_ON
+                + """            async with self._sessions.held(unlocked, contact.contact_id) as held:
                 plain, rng = unlocked.vault.open(_BODY, key, message.body), self._parts.random.bytes
                 padded, now = payload.pad(plain, rng), self._parts.clock.now()
                 anew = signal.seal(held.record, unlocked.own, padded, rng, now)
@@ -106,17 +121,16 @@ PATCHES: Sequence[Patch] = (
                 await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
             id, peer = str(stanza.attributes["id"]), contact.person.jid
             stanza = Outgoing(id, peer, anew.kind, anew.ciphertext).to_stanza("to")
-"""
-                + _DELIVER,
+""",
             )
         ],
         [Fault("store.accepted", "before", hit=hit) for hit in (1, 3)],
     ),
     Patch(
         "8 ack before save",
-        "flow/arrivals.py",
         [
-            (
+            Edit(
+                "flow/arrivals.py",
                 """            await self._store(unlocked, new)
 """,
                 """            import asyncio
@@ -124,16 +138,17 @@ PATCHES: Sequence[Patch] = (
 """,
             )
         ],
-        [Fault("store.arrive", "before", hit=3)],
+        [Fault("store.arrive", "before", "fail", hit=1)],
     ),
     Patch(
-        "9 random Matrix transaction id",
-        "flow/parts.py",
+        "9 random Matrix transaction id, 11 no marker scan",
         [
-            (
+            Edit(
+                "flow/parts.py",
                 "        return transaction_id(self.secret, *parts)\n",
                 "        return transaction_id(self.secret, *parts, self.random.bytes(8))\n",
-            )
+            ),
+            Edit("flow/showing.py", "            if in_doubt:\n", "            if False:\n"),
         ],
         [Fault("homeserver.show", "after", hit=2)],
     ),
@@ -143,10 +158,9 @@ PATCHES: Sequence[Patch] = (
 def broken(patch: Patch, folder: Path) -> Path:
     """A folder with the patched package in it."""
     shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=shutil.ignore_patterns("__pycache__"))
-    file = folder / "bridge" / patch.file
-    text = file.read_text()
-    for old, new in patch.edits:
-        assert text.count(old) == 1, f"{patch.name} no longer applies to {patch.file}"
-        text = text.replace(old, new)
-    file.write_text(text)
+    for edit in patch.edits:
+        file = folder / "bridge" / edit.file
+        text = file.read_text()
+        assert text.count(edit.old) == 1, f"{patch.name} no longer applies to {edit.file}"
+        file.write_text(text.replace(edit.old, edit.new))
     return folder

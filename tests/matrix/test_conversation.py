@@ -26,7 +26,7 @@ async def test_a_text_of_a_contact_comes_from_their_labelled_ghost_with_its_mark
     world: World, network: Network, ada: User
 ) -> None:
     anna = await world.contact(network, "birdychat")
-    await network.advance(90.0)  # the network's time is not the homeserver's
+    await network.asleep(ada.id)  # moved on, the network's time is not the homeserver's
     id = await network.write(anna.jid, ada.id, "Good morning")
     seen = await ada.text("Good morning")
     sent = await network.sent_by(anna, id, lambda each: each["t"])

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bridge.app import EXIT_OPERATOR
-from tests.matrix.world import Contact, Network, User, World
+from tests.matrix.world import BOT, Contact, Network, User, World, sentence
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
@@ -62,7 +62,7 @@ class Exchange:
     async def at_once(self) -> None:
         """Nothing is waited for."""
 
-    async def arrived_once(self) -> None:
+    async def must_have_arrived_once(self) -> None:
         """Everything that was written is there, once and in its order."""
         await self.write(1)
         await self._network.read_by(self._contact, self.out[-1])
@@ -84,7 +84,7 @@ async def test_a_conversation_survives_three_kills_with_nothing_lost_or_doubled(
         world.bridge.kill()
         await chat.write(2)  # while nobody is there
         await start(world)
-    await chat.arrived_once()
+    await chat.must_have_arrived_once()
 
 
 async def test_a_first_message_that_met_a_kill_makes_one_chat(
@@ -109,6 +109,21 @@ async def test_a_first_message_that_met_a_kill_makes_one_chat(
     assert [await from_the_ghost(ada, room) for room in rooms] == [
         [f"{each.name} says hello"] for each in strangers
     ]
+
+
+async def test_what_was_typed_before_the_bot_joined_is_answered_once(world: World) -> None:
+    async with world.user("eva") as eva:
+        world.bridge.kill()
+        eva.talk = await eva.client.start_dm(BOT)
+        await eva.client.send_text(eva.talk, "help")
+        await eva.client.send_text(eva.talk, "my-address")
+        await start(world)
+        await eva.hears("bot.greeting")
+        await eva.hears("address.none")
+        await eva.says("status", "status.none")
+        bodies = await eva.bodies(eva.talk)
+        for key in ("bot.greeting", "help.list", "address.none"):
+            assert len([body for body in bodies if sentence(key).fullmatch(body)]) == 1
 
 
 async def test_opting_in_goes_on_where_a_kill_met_it(world: World, network: Network) -> None:
@@ -139,7 +154,7 @@ async def test_a_stop_in_the_middle_ends_in_time_and_loses_nothing(
     code = await asyncio.to_thread(world.bridge.stop)
     await start(world)
     assert code == 0
-    await chat.arrived_once()
+    await chat.must_have_arrived_once()
 
 
 async def test_a_bridge_with_several_people_does_not_start_as_a_personal_one(

@@ -11,21 +11,25 @@ from tests.matrix.world import BLOCKED, BOT, ONLOOKER, SANDBOX_LABEL, Network, U
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_what_was_typed_before_the_bot_joined_is_answered_once(world: World) -> None:
+async def test_only_what_was_typed_after_the_invitation_is_for_the_bot(world: World) -> None:
     async with world.user() as user:
         room = await user.client.call("POST", "createRoom", body={"preset": "trusted_private_chat"})
         user.talk = room["room_id"]
         await user.client.send_text(user.talk, "help")
-        await user.client.send_text(user.talk, "my-address")
         await user.client.call("POST", "rooms", user.talk, "invite", body={"user_id": BOT})
+        await user.client.send_text(user.talk, "my-address")
         await user.hears("bot.greeting")
-        await user.hears("help.list")
         await user.hears("address.none")
         await user.says("status", "status.none")
         bodies = await user.bodies(user.talk)
-        assert [bool(sentence("help.list").fullmatch(body)) for body in bodies].count(True) == 1
-        assert [bool(sentence("address.none").fullmatch(body)) for body in bodies].count(True) == 1
-        assert [bool(sentence("bot.greeting").fullmatch(body)) for body in bodies].count(True) == 1
+        answers = [
+            key for key in ("bot.greeting", "address.none", "help.list") for body in bodies if _is(key, body)
+        ]
+        assert answers == ["bot.greeting", "address.none"]
+
+
+def _is(key: str, body: str) -> bool:
+    return sentence(key).fullmatch(body) is not None
 
 
 async def test_before_agree_nothing_reaches_the_network(world: World, network: Network) -> None:
@@ -141,7 +145,6 @@ async def test_who_may_only_use_commands_cannot_opt_in(world: World, network: Ne
         assert not await network.has_account(user.id)
 
 
-@pytest.mark.threat("S28")
 async def test_in_an_encrypted_room_the_bot_says_so_and_opens_a_readable_one(world: World) -> None:
     encryption = {"type": "m.room.encryption", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}
     async with world.user() as user:

@@ -11,20 +11,6 @@ from tests.matrix.world import Network, User, World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DAY_S = 86_400.0
-LINGER_S = 30.0
-
-
-async def goes_to_sleep(network: Network, user: User) -> dict[str, Any]:
-    """Let an idle account's connection linger to its end; the account as the network sees it then."""
-    await network.connected(user.id)
-
-    async def asleep() -> bool:
-        await network.advance(LINGER_S + 1)
-        return not (await network.account(user.id))["connected"]
-
-    await network.until(asleep)
-    account: dict[str, Any] = await network.account(user.id)
-    return account
 
 
 async def logins_of(network: Network, jid: str) -> int:
@@ -36,9 +22,9 @@ async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
     world: World, network: Network, ada: User
 ) -> None:
     anna = await world.contact(network)
-    await network.write(anna.jid, ada.id, "While you are there")
-    await ada.text("While you are there")
-    account = await goes_to_sleep(network, ada)
+    id = await network.write(anna.jid, ada.id, "While you are there")
+    await network.sent_by(anna, id, lambda each: each["delivered"])
+    account = await network.asleep(ada.id)
     before = await logins_of(network, account["jid"])
     pushes = len((await network.log())["pushes"])
     await network.write(anna.jid, ada.id, "Wake up!")
@@ -55,13 +41,14 @@ async def test_what_the_user_writes_opens_a_closed_connection(
 ) -> None:
     mira = await world.contact(network)
     portal = await ada.start_chat(mira)
-    await goes_to_sleep(network, ada)
+    await network.asleep(ada.id)
     await ada.client.send_text(portal, "Good evening")
     await network.read_by(mira, "Good evening")
+    assert (await network.account(ada.id))["connected"]
 
 
 async def test_a_forged_wake_up_opens_nothing(world: World, network: Network, eva: User) -> None:
-    account = await goes_to_sleep(network, eva)
+    account = await network.asleep(eva.id)
     before = await logins_of(network, account["jid"])
     await network.act(eva.id, "forged_push", how="bad_signature")
 
@@ -77,9 +64,10 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
     world: World, network: Network, eva: User
 ) -> None:
     anna = await world.contact(network)
-    await network.write(anna.jid, eva.id, "See you next month")
+    id = await network.write(anna.jid, eva.id, "See you next month")
     portal = (await eva.text("See you next month")).room
-    before = await goes_to_sleep(network, eva)
+    await network.sent_by(anna, id, lambda each: each["delivered"])
+    before = await network.asleep(eva.id)
     passed = 0
     for day in (20, 25, 28):
         await network.advance((day - passed) * DAY_S)
@@ -112,11 +100,11 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
 
 
 async def test_a_ping_keeps_an_account_known(world: World, network: Network, eva: User) -> None:
-    await goes_to_sleep(network, eva)
+    await network.asleep(eva.id)
     await network.advance(28 * DAY_S)
     await eva.hears("reminder.unenlist")
     await eva.says("ping", "ping.well")
-    await goes_to_sleep(network, eva)
+    await network.asleep(eva.id)
     await network.advance(15 * DAY_S)
     state = (await eva.says("status", "status.is")).body or ""
     assert "reachable on" in state and "Last connected: 15 days ago" in state

@@ -51,7 +51,6 @@ async def test_a_message_is_sealed_anew_ten_times_at_most(world: World, network:
     assert len({each["ciphertext"] for each in sent}) == len(sent)
 
 
-@pytest.mark.threat("S14")
 async def test_only_who_a_message_was_for_and_who_did_not_get_it_is_answered(
     world: World, network: Network, ada: User
 ) -> None:
@@ -97,7 +96,8 @@ async def test_a_contact_who_reinstalled_in_silence_gets_the_next_message_all_th
     mira, portal = await world.chat(network, ada)
     await network.do(mira.jid, "reinstall")
     await ada.client.send_text(portal, "Are you still you?")
-    await network.read_by(mira, "Are you still you?")
+    held = await network.read_by(mira, "Are you still you?")
+    assert held["state"] == "read"
     await ada.hears("identity.changed", room=portal)
 
 
@@ -149,6 +149,7 @@ async def test_an_answer_that_comes_late_takes_the_notices_place(
     await network.until(asked)
     await network.advance(HOUR_S)
     notice = await ada.hears("inbound.unreadable", room=portal)
+    await network.connected(ada.id, wanted=False)
     await network.change_person(anna.jid, online=True)
     await ada.text("Sorry, no signal here", room=portal)
     await ada.redaction(notice)

@@ -31,6 +31,7 @@ PASSWORD = "correct horse"
 PATIENCE_S = 60.0
 """How long something that must happen is waited for, on a busy machine; never a delay."""
 SANDBOX_LABEL = "SANDBOX"
+LINGER_S = 30.0
 
 Meanwhile = Callable[[], Awaitable[object]]
 
@@ -100,6 +101,18 @@ class Network(SandboxControl):
             return bool((await self.account(user_id))["connected"] is wanted)
 
         await self.until(holds)
+
+    async def asleep(self, user_id: str) -> dict[str, Any]:
+        """Move the clock until an idle account's connection has lingered to its end; the account then."""
+        await self.connected(user_id)
+
+        async def closed() -> bool:
+            await self.advance(LINGER_S + 1)
+            return not (await self.account(user_id))["connected"]
+
+        await self.until(closed)
+        account: dict[str, Any] = await self.account(user_id)
+        return account
 
 
 class User:
