@@ -151,8 +151,8 @@ def disturbance(found: Measured) -> str:
     if found.load < QUIET_LOAD:
         return f"{load}; nobody else was at work."
     return (
-        f"{load}. **Others were at work**: times, latencies and the disk's floor are theirs as well, so take the"
-        " ratios with care, those to the disk above all."
+        f"{load}. **Others were at work**: times, latencies and the disk's floor are theirs as well, so take"
+        " the ratios with care, those to the disk above all."
     )
 
 
@@ -191,9 +191,9 @@ and after the rest.
   receipt that follows it: an acknowledgement and a delivery receipt shown in Matrix for one that goes
   out, a delivery receipt to its sender for one that comes in. Afterwards every message is checked: it
   arrived once, in its order, and could be opened.
-- The bridge is a process of its own, pinned to one core; the CPU is what the kernel says it used. Homeserver and
-  network run on the other core: the least of them that a bridge can live with, so that they are not what
-  is measured. The wire is the real one; the people at its end sealed their messages before.
+- The bridge is a process of its own, pinned to one core; the CPU is what the kernel says it used.
+  Homeserver and network run on the other core: the least of them that a bridge can live with, so that they
+  are not what is measured. The wire is the real one; the people at its end sealed their messages before.
 - 64 chats: 8 in each of 8 accounts, at most 4 messages of a chat under way. An account has one
   connection, and what arrives on it is stored one after another. One chat keeps its order, so its
   messages go one after another, and little shares their commits.

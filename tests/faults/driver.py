@@ -45,6 +45,7 @@ class Driver:
         self._path = f"{code}{os.pathsep}{ROOT}"
         self._keeper: asyncio.Task[None] | None = None
         self._ending = False
+        self.patience = PATIENCE_SECONDS
         self.killed: Callable[[], Awaitable[None]] | None = None
         self.deaths = 0
 
@@ -76,7 +77,7 @@ class Driver:
         clock = asyncio.get_running_loop()
         faults, repeated_at = self._faults(again), clock.time()
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience):
                 while True:
                     self.check()
                     found = await look()

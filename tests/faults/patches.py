@@ -25,9 +25,10 @@ class Edit:
 
 @dataclass(frozen=True)
 class Patch:
-    """A mistake, and the faults that show it."""
+    """A mistake, the faults that show it, and what is then said (a pattern)."""
 
     name: str
+    said: str
     edits: Sequence[Edit]
     faults: Sequence[Fault]
 
@@ -50,6 +51,7 @@ _GOES_ON = """            self._may_go_on(unlocked, contact)
 PATCHES: Sequence[Patch] = (
     Patch(
         "1 reply 200 before commit",
+        "waited in vain",
         [
             Edit(
                 "matrix/endpoint.py",
@@ -64,6 +66,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "2 dedupe by transaction id",
+        "waited in vain|P1|P4|said 2 times",
         [
             Edit("matrix/transactions.py", "[_event(event) for", "[_event(event, transaction_id) for"),
             Edit(
@@ -79,6 +82,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "5 two commits around the ratchet",
+        "P4: ratchet key",
         [
             Edit(OUTBOUND, _MOVED, ""),
             Edit(
@@ -94,6 +98,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "6 send before commit",
+        "P4: ratchet key",
         [
             Edit(
                 OUTBOUND,
@@ -108,6 +113,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "7 re-seal on retry",
+        "P4: .* sealed anew",
         [
             Edit(
                 OUTBOUND,
@@ -128,6 +134,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "8 ack before save",
+        "P2: .* acknowledged and does not stand",
         [
             Edit(
                 "flow/arrivals.py",
@@ -142,6 +149,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "9 random Matrix transaction id, 11 no marker scan",
+        "P2: .* stands in Matrix 2 times",
         [
             Edit(
                 "flow/parts.py",

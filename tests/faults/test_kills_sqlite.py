@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.failpoints import FAILURES, KILLS, faults
 from tests.faults.kills import sqlite, survives, unharmed
-from tests.faults.ports import Passed
+from tests.faults.ports import Fault, Passed
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 
@@ -34,3 +34,14 @@ async def test_the_conversation_survives_a_failure_at_every_failpoint(
     run: int, passed: Mapping[Passed, int], tmp_path: Path
 ) -> None:
     await survives(tmp_path, sqlite(), faults("fail", FAILURES[run], passed, run))
+
+
+@pytest.mark.fault("F11")
+async def test_a_message_is_shown_once_although_the_homeserver_forgot_that_it_has_it(tmp_path: Path) -> None:
+    kills = [Fault("homeserver.show", "after", hit=hit) for hit in (1, 3, 5)]
+    await survives(tmp_path, sqlite(), kills, forgetful=True)
+
+
+async def test_the_conversation_survives_kills_on_connections_that_stay_open(tmp_path: Path) -> None:
+    kills = [Fault("store.arrive", "before", hit=4), Fault("stream.acknowledge", "before", hit=9)]
+    await survives(tmp_path, sqlite(), kills, connection="always")

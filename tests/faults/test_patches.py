@@ -11,6 +11,9 @@ from tests.faults.kills import sqlite, survives
 from tests.faults.patches import PATCHES, Patch, broken
 from tests.faults.world import PromiseBroken
 
+PATIENCE_SECONDS = 20.0
+"""Several times what anything in a conversation takes."""
+
 
 @pytest.mark.parametrize("patch", PATCHES, ids=str)
 def test_every_patch_applies(patch: Patch, tmp_path: Path) -> None:
@@ -25,5 +28,5 @@ def test_every_patch_applies(patch: Patch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("patch", PATCHES, ids=str)
 async def test_a_bridge_that_is_broken_on_purpose_is_caught(patch: Patch, tmp_path: Path) -> None:
     code = broken(patch, tmp_path / "code")
-    with pytest.raises((PromiseBroken, WaitedInVain)):
-        await survives(tmp_path, sqlite(), patch.faults, code=code)
+    with pytest.raises((PromiseBroken, WaitedInVain), match=patch.said):
+        await survives(tmp_path, sqlite(), patch.faults, code=code, patience=PATIENCE_SECONDS)

@@ -16,7 +16,7 @@ from demo.synapse import free_port
 from tests.faults import evidence
 from tests.faults.checker import Violation, violations
 from tests.faults.conversation import ADA, ANNA, BEN, BOB, SERVER, Conversation
-from tests.faults.driver import Driver, WaitedInVain
+from tests.faults.driver import PATIENCE_SECONDS, Driver, WaitedInVain
 from tests.faults.homeserver import control as homeserver
 from tests.faults.homeserver.control import ROOT
 from tests.faults.network import Network, sandbox
@@ -77,6 +77,7 @@ async def world(
     code: Path = ROOT,
     connection: str = "on-demand",
     forgetful: bool = False,
+    patience: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[World]:
     """``database`` is that section of the config; ``code`` is where the bridge's packages are taken from."""
     home_port, public_port = free_port(), free_port()
@@ -107,6 +108,7 @@ async def world(
             report = folder / "report"
             driver = Driver(bridge, report, code=code)
             made = World(home, network, driver, Conversation(home, network, driver), report, forgetful)
+            driver.patience = patience
             driver.killed = made.check_unsettled
             try:
                 yield made
