@@ -186,7 +186,8 @@ class Commands:
     async def _status(self, said: _Said) -> None:
         account = said.account
         if account is None:
-            await self._answer(said, say("status.none"))
+            left = await accounts.has_left(self._parts.store, said.event.sender, self._parts.profile.id)
+            await self._answer(said, say("status.left" if left else "status.none"))
             return
         known = await contacts.of_account(self._parts.store, account.account_id)
         await self._answer(
@@ -234,8 +235,13 @@ class Commands:
         await self._parts.journal.settle(said.entry, *notices, search)
 
     async def _ping(self, said: _Said) -> None:
-        if said.account is None or said.account.state is not AccountState.ENLISTED:
-            await self._answer(said, say("address.none"))
+        state = said.account.state if said.account is not None else None
+        if said.account is None or state is not AccountState.ENLISTED:
+            reasons = {
+                AccountState.EXPIRED: say("policy.expired"),
+                AccountState.SUSPENDED: say("policy.suspended"),
+            }
+            await self._answer(said, reasons[state] if state in reasons else say("address.none"))
             return
         well = await self._chats.ping(said.account.account_id)
         await self._answer(said, say("ping.well" if well else "ping.not_well"))
@@ -244,7 +250,7 @@ class Commands:
         await self._answer(said, say("talk.cancelled"))
 
     def _services(self) -> str:
-        return ", ".join(self._parts.label(service) for service in self._parts.profile.services)
+        return ", ".join(service.id for service in self._parts.profile.services)
 
     async def _answer(self, said: _Said, sentence: Sentence) -> None:
         """Say one thing, and leave the talk."""
@@ -265,8 +271,14 @@ class Commands:
                 owe=rows,
                 remember=rows,
                 dialogue=[dialogue],
+                room=[] if said.is_elsewhere else [self._talked_in(said)],
             )
         )
+
+    def _talked_in(self, said: _Said) -> Row:
+        """What is to be said later goes to where the user spoke last."""
+        network = self._parts.profile.id
+        return {"room_id": said.event.room, "user_id": said.event.sender, "network": network}
 
     def _notices(self, said: _Said, sentences: Sequence[Sentence]) -> list[New]:
         return [

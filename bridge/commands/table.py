@@ -56,7 +56,7 @@ def parse(text: str, prefix: str) -> Spoken | None:
     if len(line) > MAX_COMMAND_CHARACTERS or len(line.splitlines()) > 1:
         return None
     word, rest = _first_word(line)
-    if word == prefix:
+    if word.lower() == prefix.lower():
         word, rest = _first_word(rest)
     command = _BY_NAME.get(word.lower().removeprefix("!").removeprefix("/"))
     return None if command is None else Spoken(command, rest)

@@ -181,7 +181,7 @@ class Enlisting:
         account = unlocked.account
         state = AccountState.ENLISTING if account.state is AccountState.AGREED else account.state
         change = changed(self._parts, account, after(state, happening))
-        notice = owed.Notice(account.room_id, say("enlist.refused", reason=sentence))
+        notice = owed.to_owner(account, say("enlist.refused", reason=sentence))
         rows = self._parts.journal.rows(notice.owed(b"refused" + entry.entry_id))
         await self._parts.store.commit(
             kinds.unit(
@@ -234,8 +234,8 @@ class Enlisting:
         done = say("enlist.done", identifier=account.identifier, label=label)
         invitation = say("enlist.invitation", identifier=account.identifier)
         return [
-            owed.Notice(account.room_id, done).owed(b"done" + entry.entry_id),
-            owed.Notice(account.room_id, invitation).owed(b"invitation" + entry.entry_id),
+            owed.to_owner(account, done).owed(b"done" + entry.entry_id),
+            owed.to_owner(account, invitation).owed(b"invitation" + entry.entry_id),
         ]
 
     async def _have_new_prekeys(self, unlocked: Unlocked) -> None:
@@ -276,7 +276,7 @@ class Enlisting:
         if account is not None:
             hour = int(self._parts.clock.now() // HOUR_S)
             key = f"{account_id.hex()}/{sentence.key}/{hour}"
-            await self._parts.journal.owe(owed.Notice(account.room_id, sentence).owed(key))
+            await self._parts.journal.owe(owed.to_owner(account, sentence).owed(key))
 
     async def change(self, account: Account, happening: Happening, sentence: Sentence) -> None:
         """Something happened to an account by itself; the user is told once."""
@@ -284,7 +284,7 @@ class Enlisting:
             state = after(account.state, happening)
         except LocalProtocolError:
             return
-        notice = owed.Notice(account.room_id, sentence)
+        notice = owed.to_owner(account, sentence)
         key = f"{account.account_id.hex()}/{happening.value}/{account.state_changed_at}"
         await self._parts.store.commit(
             kinds.unit(

@@ -113,7 +113,7 @@ class Leaving:
         """One unit: keys destroyed, and with them all they sealed; the user is told in every room."""
         account = unlocked.account
         done = say("leave.done") if confirmed else say("leave.unconfirmed")
-        told = [owed.Notice(account.room_id, done).owed(b"left" + account.account_id)]
+        told = [owed.to_owner(account, done).owed(b"left" + account.account_id)]
         for contact in await contacts.of_account(self._parts.store, account.account_id):
             if contact.room_id is not None:
                 notice = owed.Notice(contact.room_id, say("leave.portal"))

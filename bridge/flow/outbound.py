@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.content import Content, Part, Reply, Text, Unknown
@@ -35,6 +36,14 @@ from bridge.wire.vocabulary import ack
 from bridge.wire.vocabulary.message import Message as Outgoing
 
 _BODY = "message.body"
+
+
+ABOUT_ANOTHER: Mapping[str, str] = {
+    "removal": "outbound.removal",
+    "reaction": "outbound.reaction",
+    "edit": "outbound.edit",
+}
+"""Kinds that are about a message sent before, each with what becomes of it."""
 
 
 class Nacked(GiveUp):
@@ -73,6 +82,10 @@ class Outbound:
         if isinstance(content, events.NotBridged):
             await self._parts.journal.settle(entry)
             return
+        unknown = next((part for part in content.parts if isinstance(part, Unknown)), None)
+        if unknown is not None and unknown.kind in ABOUT_ANOTHER:
+            await self._not_carried(entry, event, contact, unknown.kind)
+            return
         try:
             self._allow(unlocked, contact, content)
             async with self._waiting.marked(entry, contact, event.id):
@@ -80,6 +93,21 @@ class Outbound:
                 await self._deliver(entry, unlocked, contact, stanza, event.id)
         except GiveUp as refusal:
             await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
+
+    async def _not_carried(self, entry: Entry, event: events.Event, contact: Contact, kind: str) -> None:
+        """A removal, a reaction or an edit: said as an answer to what it is about, if that was sent."""
+        about = events.target(event)
+        message = await messages.by_event(self._parts.store, about) if about is not None else None
+        new: list[New] = []
+        sent = message is not None and message.contact_id == contact.contact_id and message.state != "failed"
+        if sent and contact.row.room_id is not None:
+            sentence = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
+            notice = owed.Notice(contact.row.room_id, sentence, about, event.sender)
+            new = [
+                notice.owed(f"failed/{event.id}"),
+                *self._status(contact, event.id, "FAIL_PERMANENT", sentence=sentence),
+            ]
+        await self._parts.journal.settle(entry, *new)
 
     async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact) -> None:
         """Go on with a message that was sealed before: the stored bytes, until they are accepted."""

@@ -10,6 +10,7 @@ from typing import Any
 from bridge.ids import AccountId, EventId, RoomId, StanzaId, UserId
 from bridge.sentences import Sentence, from_json, to_json
 from bridge.store.journal import New
+from bridge.store.tables.accounts import Account
 
 NOTICE = "notice"
 STATUS = "status"
@@ -27,7 +28,10 @@ OPEN_ROOM = "open-room"
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence of the bot in a room; as a reply to an event, it mentions only that event's sender."""
+    """A sentence of the bot in a room; as a reply to an event, it mentions only that event's sender.
+
+    Without a room it goes to where the user talks to the bot, or to a room made for it.
+    """
 
     room_id: RoomId
     sentence: Sentence = field(repr=False)
@@ -42,7 +46,8 @@ class Notice:
             "event_id": self.event_id,
             "user_id": self.user_id,
         }
-        return New(NOTICE, f"notice:{self.room_id}", key, json.dumps(body).encode())
+        lane = f"notice:{self.room_id or self.user_id}"
+        return New(NOTICE, lane, key, json.dumps(body).encode())
 
     @staticmethod
     def from_bytes(body: bytes) -> Notice:
@@ -54,6 +59,11 @@ class Notice:
             values["event_id"] and EventId(values["event_id"]),
             values["user_id"] and UserId(values["user_id"]),
         )
+
+
+def to_owner(account: Account, sentence: Sentence) -> Notice:
+    """A notice for the user of an account, wherever they talk to the bot."""
+    return Notice(RoomId(""), sentence, user_id=account.user_id)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from bridge.ids import RoomId, UserId, opaque_localpart
 from bridge.matrix import events, rooms
 from bridge.matrix.errors import AliasTaken
 from bridge.policy import Act, Allow
-from bridge.ports import Row
+from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
 from bridge.store.journal import Entry, New
+from bridge.store.tables import messages
 
 LOG = structlog.get_logger()
 
@@ -50,6 +51,9 @@ class Reception:
         except GiveUp:
             await self._parts.journal.settle(entry)
             return
+        if await self._is_group(event):
+            await self._parts.journal.settle(entry)
+            return
         back = New(
             owed.READ_BACK,
             event.room,
@@ -58,16 +62,29 @@ class Reception:
         )
         await self._manage(entry, event.room, event.sender, back)
 
+    async def _is_group(self, event: events.Event) -> bool:
+        """Whether others are there as well: then the bot says where it talks, and leaves."""
+        bot, home = self._parts.settings.bot, self._parts.homeserver
+        members = await home.members(bot, event.room)
+        if rooms.management_user(members, bot) is not None:
+            return False
+        with suppress(GiveUp):
+            await home.send(
+                bot,
+                event.room,
+                "m.room.message",
+                events.notice_content(render(say("bot.not_in_groups"))),
+                transaction_id=self._parts.transaction("group", event.id),
+                step=Step.NOTICE,
+            )
+            await home.leave(bot, event.room)
+        return True
+
     async def _manage(self, entry: Entry, room: RoomId, user: UserId, *owed_besides: New) -> None:
         """One unit: whose room this is, and the greeting that is owed in it, once."""
         greeting = owed.Notice(room, say("bot.greeting", label=self._parts.profile.label))
         rows = self._parts.journal.rows(greeting.owed(f"greeting/{room}"), *owed_besides)
-        manage: Row = {
-            "room_id": room,
-            "user_id": user,
-            "dialogue": "",
-            "changed_at": self._parts.clock.now(),
-        }
+        manage, talked_in = self._rows(room, user)
         await self._parts.store.commit(
             kinds.unit(
                 kinds.MANAGE,
@@ -75,6 +92,7 @@ class Reception:
                 owe=rows,
                 remember=rows,
                 manage=[manage],
+                room=[talked_in],
             )
         )
 
@@ -94,9 +112,22 @@ class Reception:
 
     async def open_room(self, entry: Entry) -> None:
         """The step for a user whose room the bot cannot read: invite them to one that it can."""
-        values = owed.values_of(self._parts.journal.read(entry))
-        user, bot = UserId(values["user"]), self._parts.settings.bot
-        home = self._parts.homeserver
+        user = UserId(owed.values_of(self._parts.journal.read(entry))["user"])
+        await self._manage(entry, await self._own_room(user), user)
+
+    async def room_for(self, user: UserId) -> RoomId:
+        """Where a user and the bot talk; where they do not any more, a room of the bot's own."""
+        known = await messages.rooms_of(self._parts.store, user)
+        if known:
+            return known[0]
+        room = await self._own_room(user)
+        manage, talked_in = self._rows(room, user)
+        await self._parts.store.commit(kinds.unit(kinds.MANAGE, manage=[manage], room=[talked_in]))
+        return room
+
+    async def _own_room(self, user: UserId) -> RoomId:
+        """The room of the bot's own for a user, made or found by its alias; the user is invited."""
+        bot, home = self._parts.settings.bot, self._parts.homeserver
         spec = rooms.management_room(
             bot,
             user,
@@ -106,11 +137,27 @@ class Reception:
             room_version=self._parts.settings.room_version,
         )
         try:
-            room = await home.create_room(bot, spec)
+            return await home.create_room(bot, spec)
         except AliasTaken:
             found = await home.resolve_alias(f"#{spec.alias_localpart}:{self._parts.settings.domain}")
             if found is None:
                 raise
-            room = found
-            await home.invite(bot, room, user)
-        await self._manage(entry, room, user)
+        await home.invite(bot, found, user)
+        return found
+
+    def _rows(self, room: RoomId, user: UserId) -> tuple[Row, Row]:
+        now = self._parts.clock.now()
+        manage: Row = {"room_id": room, "user_id": user, "dialogue": "", "changed_at": now}
+        return manage, {"room_id": room, "user_id": user, "network": self._parts.profile.id}
+
+    async def left(self, room: RoomId, user: UserId) -> None:
+        """A user left the room in which they talked to the bot: the next words go to another one."""
+        known = [each for each in await messages.rooms_of(self._parts.store, user) if each != room]
+        talked_in: Row = {
+            "room_id": known[0] if known else "",
+            "user_id": user,
+            "network": self._parts.profile.id,
+        }
+        await self._parts.store.commit(
+            kinds.unit(kinds.UNMANAGE, unmanage=[{"room_id": room}], room=[talked_in])
+        )

@@ -65,7 +65,7 @@ class Reminders:
             newest = due[-1]
             sentence = say("reminder.unenlist", day=days - newest.days_left, days_left=newest.days_left)
             key = f"reminder/{account.account_id.hex()}/{last}/{newest.day}"
-            await self._parts.journal.owe(owed.Notice(account.room_id, sentence).owed(key))
+            await self._parts.journal.owe(owed.to_owner(account, sentence).owed(key))
 
     async def _forget_old_text(self) -> None:
         """A retry is answered as long as the mailbox keeps messages, and no longer."""

@@ -13,7 +13,7 @@ from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.outbound import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
-from bridge.flow.reception import EVENT
+from bridge.flow.reception import EVENT, Reception
 from bridge.ids import EventId, Jid, RoomId, StanzaId
 from bridge.matrix import events
 from bridge.policy import Act, Allow
@@ -42,10 +42,17 @@ class Reports:
     """Tells people on both sides what became of messages."""
 
     def __init__(
-        self, parts: Parts, keyring: Keyring, people: People, connections: Connections, doubts: Doubts
+        self,
+        parts: Parts,
+        keyring: Keyring,
+        people: People,
+        connections: Connections,
+        doubts: Doubts,
+        reception: Reception,
     ) -> None:
         self._parts = parts
         self._doubts = doubts
+        self._reception = reception
         self._keyring = keyring
         self._people = people
         self._connections = connections
@@ -53,27 +60,32 @@ class Reports:
     async def tell(self, entry: Entry) -> None:
         """The step for a notice. A room that refuses it for good is left alone."""
         notice = owed.Notice.from_bytes(self._parts.journal.read(entry))
+        with suppress(GiveUp):
+            await self._say(entry, notice)
+        await self._settle(entry)
+
+    async def _say(self, entry: Entry, notice: owed.Notice) -> None:
+        bot, marker = self._parts.settings.bot, entry.entry_id.hex()
+        room_id = notice.room_id
+        if not room_id:
+            assert notice.user_id is not None
+            room_id = await self._reception.room_for(notice.user_id)
+        if self._doubts.about(entry) and await self._doubts.find(room_id, bot, marker) is not None:
+            return
         body = events.notice_content(
             render(notice.sentence),
             reply_to=notice.event_id,
             mentions=(notice.user_id,) if notice.user_id else (),
-            marker=entry.entry_id.hex(),
+            marker=marker,
         )
-        with suppress(GiveUp):
-            if self._doubts.about(entry):
-                bot = self._parts.settings.bot
-                if await self._doubts.find(notice.room_id, bot, entry.entry_id.hex()) is not None:
-                    await self._settle(entry)
-                    return
-            await self._parts.homeserver.send(
-                self._parts.settings.bot,
-                notice.room_id,
-                "m.room.message",
-                body,
-                transaction_id=self._parts.transaction("notice", entry.entry_id),
-                step=Step.NOTICE,
-            )
-        await self._settle(entry)
+        await self._parts.homeserver.send(
+            bot,
+            room_id,
+            "m.room.message",
+            body,
+            transaction_id=self._parts.transaction("notice", entry.entry_id),
+            step=Step.NOTICE,
+        )
 
     async def _settle(self, entry: Entry) -> None:
         await self._parts.journal.settle(entry)
@@ -247,7 +259,7 @@ class Reports:
         elif entry.account_id is not None:
             unlocked = await self._keyring.unlock(entry.account_id)
             if unlocked is not None:
-                notice = owed.Notice(unlocked.account.room_id, sentence)
+                notice = owed.to_owner(unlocked.account, sentence)
                 new = [notice.owed(b"aside" + entry.entry_id)]
         await self._parts.journal.settle(entry, *new)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
+from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.keyring import Keyring
 from bridge.flow.outbound import Outbound
@@ -83,7 +85,8 @@ class Routing:
         """Our own echo: nothing of it may ever go out again (S33)."""
         settings = self._parts.settings
         ours = event.sender == settings.bot or event.sender.startswith(f"@{GHOST_PREFIX}")
-        return ours or event.content.get(DOUBLE_PUPPET) is not None
+        # A client that forwards an event copies its content: only our own word is our own echo.
+        return ours or event.content.get(DOUBLE_PUPPET) == settings.appservice_id
 
     async def _in_room(self, entry: Entry, event: events.Event) -> None:
         row = await contacts.by_room(self._parts.store, event.room)
@@ -102,7 +105,8 @@ class Routing:
         """In a portal only what begins with the prefix is for the bot, and only from the owner."""
         body = event.content.get("body")
         prefix = self._parts.settings.command_prefix
-        return event.sender == owner and isinstance(body, str) and body.split(" ")[0] == prefix
+        words = body.lower().split(maxsplit=1) if isinstance(body, str) else []
+        return event.sender == owner and words[:1] == [prefix.lower()]
 
     async def _nobody(self, entry: Entry, event: events.Event) -> None:
         """A room of a chat that ended: what is written there reaches nobody, and that is said."""
@@ -118,12 +122,20 @@ class Routing:
         if event.state_key == bot and membership == "invite":
             await self._reception.invited(entry, event)
             return
+        ghost = event.state_key or ""
+        if membership == "invite" and ghost.startswith(f"@{GHOST_PREFIX}"):
+            with suppress(GiveUp):  # a contact is met in their portal, and nowhere else
+                await self._parts.homeserver.leave(UserId(ghost), event.room)
         if membership in ("leave", "ban"):
             await self._left(event)
         await self._parts.journal.settle(entry)
 
     async def _left(self, event: events.Event) -> None:
-        """The owner of a portal left it: nothing is sent there until there is something new."""
+        """Somebody left: of a portal nothing is sent there until there is something new to show."""
+        managed = await messages.management_room(self._parts.store, event.room)
+        if managed is not None and event.state_key == managed[0]:
+            await self._reception.left(event.room, managed[0])
+            return
         row = await contacts.by_room(self._parts.store, event.room)
         unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
         if row is None or unlocked is None or event.state_key != unlocked.account.user_id:

@@ -100,9 +100,8 @@ class Showing:
             if refused.concerns_registration:
                 raise
             now = self._parts.clock.now()
-            notice = owed.Notice(
-                unlocked.account.room_id, say("inbound.room_refuses", name=contact.shown_name)
-            )
+            sentence = say("inbound.room_refuses", name=contact.shown_name)
+            notice = owed.to_owner(unlocked.account, sentence)
             key = f"room-refuses/{contact.contact_id.hex()}/{int(now // DAY_S)}"
             await self._parts.journal.owe(notice.owed(key))
             await self._parts.journal.postpone(entry, now + REFUSED_FOR_S)

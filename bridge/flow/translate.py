@@ -20,6 +20,8 @@ def to_content(padded: bytes, *, stanza_id: StanzaId, sender: Jid, sent_at_ms: i
         return Content(stanza_id, str(sender), sent_at_ms, (Unknown("unreadable"),))
     if not isinstance(read, TextPayload):
         return Content(stanza_id, str(sender), sent_at_ms, (Unknown(read.kind),))
+    if not read.text.strip():
+        return Content(stanza_id, str(sender), sent_at_ms, (Unknown("empty"),))
     reply = None
     if read.reply_id is not None:
         own = read.reply_participant is not None and read.reply_participant != str(sender)

@@ -153,6 +153,14 @@ def to_content(event: Event) -> Content | NotBridged:
     return _message(event)
 
 
+def target(event: Event) -> EventId | None:
+    """The event that a removal, a reaction or an edit is about."""
+    if event.redacts is not None:
+        return event.redacts
+    about = _string(_mapping(event.content, "m.relates_to"), "event_id")
+    return EventId(about) if about else None
+
+
 def text_content(
     text: Text, *, marker: str, reply_to: EventId | None = None, mentions: Sequence[UserId] = ()
 ) -> dict[str, Any]:

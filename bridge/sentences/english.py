@@ -15,6 +15,7 @@ ENGLISH: dict[str, str] = {
     "bot.not_understood": (
         "I did not understand that. Say `help` for what I can do; to write to somebody, use their own room."
     ),
+    "bot.not_in_groups": "I talk with one person at a time. Open a direct chat with me; I leave this room.",
     "bot.only_owner": "I answer only {user} in this room.",
     "talk.own_room": "We talk about that in our own room. Open a chat with me, or go to it, and say it there.",
     "talk.cancelled": "Cancelled. Nothing was changed.",
@@ -133,6 +134,7 @@ ENGLISH: dict[str, str] = {
     "address.is": "People find you as {identifier}, shown as “{name}”, on {services}.",
     "address.none": "You have no address yet. Say `opt-in` to get one.",
     "status.none": "You have not opted in. Nothing about you has left this homeserver. Say `opt-in` to begin.",
+    "status.left": "You have left, and nobody can reach you. Say `opt-in` to come back.",
     "status.is": (
         "You are {state} on {label}, as {identifier}. Last connected: {connected}. Chats: {contacts}."
         " {protection}"
@@ -170,6 +172,9 @@ ENGLISH: dict[str, str] = {
     "outbound.unsure": "It may have arrived all the same; it is not tried again. {reason}",
     "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
     "outbound.unknown_kind": "This kind of message ({kind}) is not part of third-party chats here.",
+    "outbound.removal": "⚠️ This was removed here only: {name} still has it.",
+    "outbound.reaction": "⚠️ Reactions are not part of third-party chats here: {name} does not see yours.",
+    "outbound.edit": "⚠️ The edit was not sent: {name} sees the message as it was.",
     "outbound.too_long": "It has {length} characters and the limit is {limit}.",
     "outbound.refused": "The network refused it (code {code}).",
     "outbound.not_reachable": "This person cannot be reached (any more).",

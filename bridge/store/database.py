@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bridge.errors import TryAgain
 from bridge.ports import Clock, Random, Row, Store, Unit, Value
 from bridge.store.engine import Engine
-from bridge.store.errors import cannot_open
+from bridge.store.errors import StoreError, cannot_open, no_answer
 from bridge.store.migrations import SCHEMA_FOLDER, Schema, load_schema, migrate
 from bridge.store.postgres import PostgresEngine
 from bridge.store.postgres_connections import CONNECTIONS, place
@@ -21,10 +23,11 @@ NAME_BYTES = 4
 
 
 class Database(Store):
-    """An open database. One process has it at a time."""
+    """An open database. One process has it at a time. ``where`` is how the admin knows it."""
 
-    def __init__(self, engine: Engine, backup: str | None) -> None:
+    def __init__(self, engine: Engine, backup: str | None, where: str) -> None:
         self.engine = engine
+        self.where = where
         self.writer = Writer(engine)
         self.backup = backup
 
@@ -82,10 +85,22 @@ async def open_database(
             engine.session, schema, where=where, profile_id=profile_id, clock=clock, backup=backup
         )
         await engine.take_over()
-    except BaseException:
+    except BaseException as error:
         await engine.close()
+        if (told := engine.unusable(error)) is not None:
+            raise told from error
         raise
-    return Database(engine, kept)
+    return Database(engine, kept, where)
+
+
+@asynccontextmanager
+async def needed_for_a_start(database: Database) -> AsyncIterator[None]:
+    """A block that the start cannot do without: where the database fails in it, ``Misconfigured``."""
+    try:
+        yield
+    except (TryAgain, StoreError) as error:
+        told = database.engine.unusable(error.__cause__) if error.__cause__ is not None else None
+        raise told or no_answer(database.where, error) from error
 
 
 async def _open_engine(

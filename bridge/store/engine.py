@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from bridge.errors import Misconfigured
 from bridge.ports import Row, Statement, Unit, Value
 from bridge.store.errors import Malformed, WrongCount
 
@@ -70,6 +71,10 @@ class Engine(Protocol):
     @property
     def open_calls(self) -> int:
         """Calls given to threads and not yet answered."""
+        ...
+
+    def unusable(self, error: BaseException) -> Misconfigured | None:
+        """What to tell the admin when ``error`` ends a start; None when it is no error of the engine."""
         ...
 
     async def close(self) -> None:

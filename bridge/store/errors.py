@@ -63,6 +63,27 @@ def cannot_open(where: str, what: str, remedy: str) -> Misconfigured:
     return Misconfigured(where, what, remedy, exit_code=EXIT_CANNOT_OPEN)
 
 
+def busy(where: str) -> Misconfigured:
+    """Somebody who is no bridge holds a lock in the database, longer than we wait."""
+    return Misconfigured(
+        where,
+        "another program has it locked.",
+        "End that program, or wait until it is done; then start again.",
+        exit_code=EXIT_CANNOT_OPEN,
+    )
+
+
+def no_answer(where: str, error: BaseException) -> Misconfigured:
+    """What a start does with a ``TryAgain`` or ``StoreError``: nobody waits for a start to try again."""
+    if isinstance(error, Fenced):
+        return locked(where, "")
+    if isinstance(error, StoreError):
+        what = f"does not take what a start writes ({type(error).__name__})."
+        return cannot_open(where, what, "Restore it from your backup.")
+    reason = type(error.__cause__ or error).__name__
+    return cannot_open(where, f"does not answer ({reason}).", "See that it runs; then start again.")
+
+
 def wrong_database(where: str, what: str, remedy: str) -> Misconfigured:
     """The database is not ours, newer than us, or belongs to another profile."""
     return Misconfigured(where, what, remedy, exit_code=EXIT_WRONG_DATABASE)

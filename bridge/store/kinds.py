@@ -141,8 +141,10 @@ LEFT = _kind(
 )
 """Keys destroyed, and with them everything they sealed."""
 
-MANAGE = _kind("manage", _SETTLE, _OWE, manage=messages.MANAGE)
-TALKED = _kind("talked", _SETTLE, _OWE, dialogue=messages.DIALOGUE)
+MANAGE = _kind("manage", _SETTLE, _OWE, manage=messages.MANAGE, room=accounts.TALKED_IN)
+UNMANAGE = _kind("unmanage", unmanage=messages.UNMANAGE, room=accounts.TALKED_IN)
+"""A user left the room in which they talked to the bot."""
+TALKED = _kind("talked", _SETTLE, _OWE, dialogue=messages.DIALOGUE, room=accounts.TALKED_IN)
 """The bot understood what a user said: where the talk stands, and the answers owed."""
 EXPIRE = _kind("expire", forget=messages.FORGET_BODIES)
 

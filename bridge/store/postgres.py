@@ -15,12 +15,12 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from bridge.errors import TryAgain
+from bridge.errors import Misconfigured, TryAgain
 from bridge.ports import Clock, Row, Statement, Unit, Value
 from bridge.store.columns import Columns
 from bridge.store.dialect import Prepared, for_postgres
 from bridge.store.engine import Outcome, rows_in_order, wrong_count
-from bridge.store.errors import AlreadyThere, Fenced, Malformed
+from bridge.store.errors import AlreadyThere, Fenced, Malformed, busy
 from bridge.store.merging import Group, Merged, Merging
 from bridge.store.postgres_connections import (
     CONNECTIONS,
@@ -29,6 +29,7 @@ from bridge.store.postgres_connections import (
     Guard,
     Readers,
     connect,
+    place,
     unusable,
 )
 from bridge.store.postgres_session import PostgresSession
@@ -164,6 +165,15 @@ class PostgresEngine:
 
     async def truncate_log(self) -> None:
         """See ``Engine``: the server's log is the server's business."""
+
+    def unusable(self, error: BaseException) -> Misconfigured | None:
+        """See ``Engine``. What PostgreSQL says about a statement of ours is a mistake of ours."""
+        if isinstance(error, asyncpg.LockNotAvailableError):
+            return busy(place(self._url))
+        is_ours = isinstance(error, (*_FAULTS_OF_A_UNIT, ValueError))
+        if is_ours and not isinstance(error, asyncpg.InsufficientPrivilegeError):
+            return None
+        return unusable(self._url, error) if isinstance(error, _CANNOT_CONNECT) else None
 
     async def close(self) -> None:
         """See ``Engine``."""

@@ -15,13 +15,13 @@ from typing import TypeVar
 
 import apsw
 
-from bridge.errors import TryAgain
+from bridge.errors import Misconfigured, TryAgain
 from bridge.ports import Row, Statement, Unit, Value
 from bridge.store.actor import ThreadActor
 from bridge.store.columns import Columns
 from bridge.store.dialect import Prepared, for_sqlite
 from bridge.store.engine import WAIT_FOR_LOCK_MS, Outcome, rows_in_order, wrong_count
-from bridge.store.errors import AlreadyThere, Malformed, cannot_open
+from bridge.store.errors import AlreadyThere, Malformed, busy, cannot_open
 from bridge.store.files import sync_folder
 from bridge.store.lock import FileLock
 
@@ -33,6 +33,7 @@ BACKUP_FORM = "{name}.before-version-{version}"
 Result = TypeVar("Result")
 _prepare = lru_cache(STATEMENTS_KEPT)(for_sqlite)
 _FAULTS_OF_A_UNIT = (apsw.ConstraintError, apsw.MismatchError, apsw.SQLError, apsw.TooBigError, TypeError)
+_LOCKED = (apsw.BusyError, apsw.LockedError)
 _UNIQUE = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY)
 
 
@@ -69,10 +70,8 @@ class SqliteEngine:
             await engine._writer.run(_nothing)
         except BaseException as error:
             await engine.close()
-            if isinstance(error, apsw.Error):
-                raise cannot_open(
-                    str(path), f"is not a database that can be used ({error}).", "Restore a backup."
-                ) from error
+            if (told := engine.unusable(error)) is not None:
+                raise told from error
             raise
         return engine
 
@@ -119,6 +118,18 @@ class SqliteEngine:
             )
         except apsw.Error as error:
             raise TryAgain(f"emptying the log: {type(error).__name__}") from error
+
+    def unusable(self, error: BaseException) -> Misconfigured | None:
+        """See ``Engine``. What SQLite says about a statement of ours is a mistake of ours."""
+        if isinstance(error, _LOCKED):
+            return busy(str(self._path))
+        if not isinstance(error, apsw.Error | OSError) or isinstance(error, _FAULTS_OF_A_UNIT):
+            return None
+        return cannot_open(
+            str(self._path),
+            f"is not a database that can be used ({getattr(error, 'strerror', error)}).",
+            "Make room and see that the bridge's user may write there, or restore a backup.",
+        )
 
     async def close(self) -> None:
         """See ``Engine``. The writing connection goes last: it empties the log."""

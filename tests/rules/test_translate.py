@@ -43,7 +43,7 @@ def message(*parts: Text | Unknown, reply: Reply | None = None) -> Content:
 
 
 @QUICK
-@given(TEXTS, st.none() | st.builds(Reply, TEXTS.filter(bool), TEXTS, st.booleans()))
+@given(TEXTS.filter(str.strip), st.none() | st.builds(Reply, TEXTS.filter(bool), TEXTS, st.booleans()))
 def test_a_text_arrives_as_it_was_sent(text: str, reply: Reply | None) -> None:
     data = to_payload(message(Text(text), reply=reply), own=ALICE, contact=ANNA)
     arrived = to_content(padded(data), stanza_id=STANZA, sender=ALICE, sent_at_ms=SENT_AT)
@@ -123,3 +123,10 @@ def test_any_bytes_are_some_message(data: bytes) -> None:
 def test_half_a_character_is_a_mistake_of_ours_and_not_sent() -> None:
     with pytest.raises(LocalProtocolError):
         to_payload(message(Text("\ud800")), own=ALICE, contact=ANNA)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n \t", "\u3000"])
+def test_a_blank_text_is_said_to_be_empty(blank: str) -> None:
+    data = to_payload(message(Text(blank)), own=ALICE, contact=ANNA)
+    arrived = to_content(padded(data), stanza_id=STANZA, sender=ALICE, sent_at_ms=SENT_AT)
+    assert arrived.parts == (Unknown("empty"),)

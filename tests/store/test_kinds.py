@@ -18,7 +18,7 @@ from tests.store.support import open_at
 
 COLUMNS = load_schema().columns
 SAMPLES: dict[str | None, Value] = {"BYTES": b"x", "TEXT": "x", "INTEGER": 1, "REAL": 1.0}
-NOT_MERGED = {"take-over", "left", "expire"}
+NOT_MERGED = {"agree", "take-over", "left", "expire"}
 """Rare ones, whose statements touch whatever fits and not a row by its key."""
 
 

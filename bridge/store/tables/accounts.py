@@ -98,6 +98,12 @@ DESTROY_KEYS = Statement(
 )
 """Without the wrapped data key nothing that was sealed for the account can be read again."""
 
+TALKED_IN = Statement(
+    """UPDATE account SET room_id = :room_id
+       WHERE user_id = :user_id AND network = :network AND state <> 'left'"""
+)
+"""Where the user and the bot talk now; empty: nowhere, until there is something to say."""
+
 LOGIN = Statement("UPDATE account SET login = :login WHERE account_id = :account_id")
 
 CONNECTED = Statement(
@@ -144,6 +150,16 @@ async def of_user(store: Store, user_id: UserId, network: NetworkId) -> Account 
             network=network,
         )
     )
+
+
+async def has_left(store: Store, user_id: UserId, network: NetworkId) -> bool:
+    """Whether a user had an account once."""
+    rows = await store.read(
+        "SELECT account_id FROM account WHERE user_id = :user_id AND network = :network AND state = 'left'",
+        user_id=user_id,
+        network=network,
+    )
+    return bool(rows)
 
 
 async def of_identifier(store: Store, identifier: str, network: NetworkId) -> Account | None:

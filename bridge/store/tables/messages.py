@@ -81,6 +81,7 @@ MANAGE = Statement(
     """INSERT INTO management_room (room_id, user_id, dialogue, changed_at)
        VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING"""
 )
+UNMANAGE = Statement("DELETE FROM management_room WHERE room_id = :room_id")
 DIALOGUE = Statement(
     "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id"
 )
@@ -115,6 +116,15 @@ async def management_room(store: Store, room_id: RoomId) -> tuple[UserId, str] |
         "SELECT user_id, dialogue FROM management_room WHERE room_id = :room_id", room_id=room_id
     )
     return (UserId(str(rows[0]["user_id"])), str(rows[0]["dialogue"])) if rows else None
+
+
+async def rooms_of(store: Store, user_id: UserId) -> Sequence[RoomId]:
+    """The rooms in which a user and the bot talk, the last one first."""
+    rows = await store.read(
+        "SELECT room_id FROM management_room WHERE user_id = :user_id ORDER BY changed_at DESC",
+        user_id=user_id,
+    )
+    return [RoomId(str(row["room_id"])) for row in rows]
 
 
 def _one(rows: Sequence[Row]) -> Message | None:
