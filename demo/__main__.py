@@ -1,7 +1,7 @@
 """``make demo``: a real homeserver, a sandbox network and the bridge, and a conversation through all of them.
 
-``ONCE=1`` ends after the scripted part, with 0 only if every line arrived. ``BIND=`` opens the
-homeserver to another machine.
+``ONCE=1`` ends after the scripted part, with 0 only if every line arrived and the bridge was sound: it
+lived, logged no mistake and stopped when asked. ``BIND=`` opens the homeserver to another machine.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 import signal
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from demo.bridge import BridgeProcess
@@ -22,8 +24,12 @@ from demo.synapse import Synapse, free_port, install
 
 SERVER_NAME = "demo.localhost"
 USER, SHOWN_NAME = "ada", "Ada Lovelace"
-BOT = f"@interopbot:{SERVER_NAME}"
+USER_ID, BOT = f"@{USER}:{SERVER_NAME}", f"@interopbot:{SERVER_NAME}"
+WRITER = "+491510000002"
+"""Somebody of the sandbox who has not written yet."""
 LOOPBACK = "127.0.0.1"
+LOOK_EVERY_S = 1.0
+"""How soon it is noticed that the bridge ended."""
 
 
 def tell(line: str) -> None:
@@ -56,8 +62,9 @@ async def _demo(folder: Path, bind: str, *, once: bool) -> int:
         homeserver_url=synapse.url,
         server_name=SERVER_NAME,
         profile=sandbox.profile,
-        admin=f"@{USER}:{SERVER_NAME}",
+        admin=USER_ID,
         public_port=public_port,
+        settings={"bridge": {"permissions": {USER_ID: "admin"}}},  # one person, as personal custody wants
     )
     password = secrets.token_urlsafe(9)
     print(
@@ -66,13 +73,12 @@ async def _demo(folder: Path, bind: str, *, once: bool) -> int:
     )
     try:
         await asyncio.to_thread(_start, synapse, sandbox, bridge, password)
-        tell(f"homeserver {synapse.url}   sandbox {sandbox.folder.name}   bridge ready")
+        tell(f"homeserver {synapse.url}   sandbox {sandbox.folder}   bridge ready")
         arrived = await _converse(synapse, sandbox, bridge, password)
         if once:
-            return 0 if arrived else 1
-        _invite(synapse, password)
-        await _until_interrupted()
-        return 0
+            return 0 if _is_sound(bridge) and arrived else 1
+        _invite(synapse, sandbox, password)
+        return 0 if await _until_interrupted(bridge) and arrived else 1
     finally:
         bridge.stop()
         sandbox.stop()
@@ -97,7 +103,7 @@ async def _converse(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgePro
             await write_first(client, watcher, control, room, tell)
             await be_written_to(client, watcher, control, client.user_id, tell)
         except Missing as missing:
-            print(f"\nFAILED: {missing}\n--- the bridge's log:\n{bridge.log()}", file=sys.stderr, flush=True)
+            _failed(str(missing), bridge.log())
             return False
         finally:
             await watcher.stop()
@@ -105,7 +111,21 @@ async def _converse(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgePro
     return True
 
 
-def _invite(synapse: Synapse, password: str) -> None:
+def _is_sound(bridge: BridgeProcess) -> bool:
+    """Whether the bridge still ran, stopped when it was asked to, and logged no mistake."""
+    lived, code, errors = bridge.is_running, bridge.stop(), bridge.errors()
+    if not lived or code != 0:
+        _failed(f"the bridge ended {'when asked' if lived else 'by itself'} with {code}", bridge.log())
+    if errors:
+        _failed("the bridge met a mistake of its own", "\n".join(errors))
+    return lived and code == 0 and not errors
+
+
+def _failed(what: str, log: str) -> None:
+    print(f"\nFAILED: {what}\n--- the bridge's log:\n{log}", file=sys.stderr, flush=True)
+
+
+def _invite(synapse: Synapse, sandbox: SandboxProcess, password: str) -> None:
     here = "this machine" if synapse.is_local else "this machine and those that can reach it"
     print(
         f"""
@@ -117,19 +137,39 @@ Now you. Any Matrix client on {here} can log in:
 
 Element Desktop and nheko take that address as it is. A web client must itself be served over plain
 http, or from localhost. A phone needs BIND= with an address it can reach. Say `help` to the bot in
-its room; contacts answer. To see somebody write first, or to add people, use the control API (see
-docs/guide/sandbox.md). Ctrl-C ends everything and removes it.
+its room; contacts answer. To see somebody write first, in another terminal on this machine:
+
+{write_first_line(sandbox)}
+
+The sandbox's control file, with the address and the token of its control API, is
+{sandbox.control_file}; docs/guide/sandbox.md says what else can be made to happen
+there. Ctrl-C ends everything and removes it.
 """,
         flush=True,
     )
 
 
-async def _until_interrupted() -> None:
+def write_first_line(sandbox: SandboxProcess) -> str:
+    """A command that makes somebody write; the token is read from its file, so it is not on the screen."""
+    token = f"$(sed -n 's/^token: //p' {shlex.quote(str(sandbox.control_file))})"
+    return f"""curl -sS --noproxy '*' -H "Authorization: Bearer {token}" \\
+    {sandbox.control.url}/people/{WRITER}/write -d '{{"to": "{USER_ID}", "text": "Hello Ada, Mira here."}}'"""
+
+
+async def _until_interrupted(bridge: BridgeProcess) -> bool:
+    """Wait for Ctrl-C; False when the bridge ended before."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    while not stop.is_set():
+        if not bridge.is_running:
+            _failed(f"the bridge ended by itself with {bridge.stop()}; the demo ends too", bridge.log())
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await stop.wait()
+    return True
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ TRY_EVERY_S = 0.1
 STOP_S = 8.0
 """Less than what a container is given before it is killed (ten seconds)."""
 COMMAND = (sys.executable, "-m", "bridge")
+ERROR_LINE = re.compile(r"^\S+ (?:ERROR|CRITICAL) .*$", re.MULTILINE)
+"""After the time; only what the bridge itself takes for a mistake is logged so."""
 
 
 class BridgeProcess:
@@ -103,8 +106,15 @@ class BridgeProcess:
 
     def log(self, lines: int = 30) -> str:
         """The end of its log."""
+        return "\n".join(self._logged().splitlines()[-lines:])
+
+    def errors(self) -> list[str]:
+        """The lines of its log, of all its runs, that tell of a mistake."""
+        return ERROR_LINE.findall(self._logged())
+
+    def _logged(self) -> str:
         path = self.folder / "bridge.log"
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def _end(self, how: signal.Signals) -> int | None:
         if self._process is None:

@@ -40,6 +40,7 @@ class SandboxProcess:
     def __init__(self, folder: Path, *, partner: str, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.profile = folder / "profile.yaml"
+        self.control_file = folder / "control.yaml"
         self._command = [
             *(sys.executable, "-m", "bridge", "sandbox"),
             *("--dir", str(folder), "--partner", partner),
@@ -77,7 +78,7 @@ class SandboxProcess:
     @property
     def control(self) -> Access:
         """The control API of the running sandbox."""
-        values = YAML(typ="safe").load(self.folder / "control.yaml")
+        values = YAML(typ="safe").load(self.control_file)
         return Access(values["url"], values["token"])
 
 

@@ -17,9 +17,9 @@ from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
 from bridge.app.assembly import Flows, JournalIntake, assemble
-from bridge.app.keys import installation_keys, master_key
-from bridge.app.meeting import meet_homeserver
-from bridge.config import Config, read_profile
+from bridge.app.keys import installation_keys
+from bridge.app.meeting import Meeting, Tell
+from bridge.config import Config, Finding, read_profile
 from bridge.errors import Misconfigured
 from bridge.flow.connections import Connections
 from bridge.flow.parts import Parts, Settings
@@ -34,10 +34,9 @@ from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Homeserver, Random, Store, Web
 from bridge.profile import Profile
 from bridge.store import kinds
-from bridge.store.database import Database, open_database
+from bridge.store.database import Database, needed_for_a_start, open_database
 from bridge.store.journal import Journal
 from bridge.store.tables import accounts
-from bridge.store.vault import Vault
 from bridge.web.health import ECOSYSTEM_PREFIX, health_routes
 from bridge.web.listeners import Listeners
 from bridge.web.metrics import Labels, Metric, metrics_routes
@@ -71,8 +70,15 @@ class Ports:
     homeserver: Callable[[HttpHomeserver], Homeserver] = _same_homeserver
 
 
-async def run(config: Config, ports: Ports | None = None) -> int:
-    """Run the bridge until SIGINT or SIGTERM; the exit code. Raises ``Misconfigured``."""
+def _write_nowhere(_finding: Finding) -> None:
+    """For tests, which have no admin."""
+
+
+async def run(config: Config, ports: Ports | None = None, tell: Tell = _write_nowhere) -> int:
+    """Run the bridge until SIGINT or SIGTERM; the exit code. Raises ``Misconfigured``.
+
+    ``tell``: shows the admin what the start waits for. Unlike the log it may show what the config says.
+    """
     profile = read_profile(config.network.profile, _read_text)
     if profile.connection not in ("either", config.network.connection):
         raise Misconfigured(
@@ -88,7 +94,7 @@ async def run(config: Config, ports: Ports | None = None) -> int:
         announce = _unknown_client if profile.client_address == "PROXY-v2" else None
         ports = Ports(clock, OperatingSystemRandom(), TcpDialer(announce), own_web)
     try:
-        bridge = Bridge(config, profile, ports)
+        bridge = Bridge(config, profile, ports, tell)
         return await bridge.run()
     finally:
         if own_web is not None:
@@ -106,10 +112,11 @@ def _read_text(path: str) -> str:
 class Bridge:
     """One running bridge."""
 
-    def __init__(self, config: Config, profile: Profile, ports: Ports) -> None:
+    def __init__(self, config: Config, profile: Profile, ports: Ports, tell: Tell) -> None:
         self._config = config
         self._profile = profile
         self._ports = ports
+        self._tell = tell
         self._ready = False
         self._stopping = asyncio.Event()
 
@@ -132,8 +139,9 @@ class Bridge:
         puppet_token = config.double_puppet.token_for(config.homeserver.domain)
         puppets = self._homeserver(puppet_token, limiter, registers=False) if puppet_token else None
         try:
-            parts = await self._parts(database, homeserver, puppets)
-            await self._check_custody(parts)
+            async with needed_for_a_start(database):
+                parts = await self._parts(database, homeserver, puppets)
+                await self._check_custody(parts)
             return await self._serve(parts, database)
         finally:
             await homeserver.close()
@@ -156,8 +164,7 @@ class Bridge:
     ) -> Parts:
         config, ports = self._config, self._ports
         store = ports.store(database)
-        vault = Vault(master_key(config, ports.random))
-        keeper, secret = await installation_keys(store, vault, ports.random)
+        vault, keeper, secret = await installation_keys(store, config, ports.random)
         owner = ports.random.bytes(8).hex()
         await store.commit(kinds.unit(kinds.TAKE_OVER, take_over=[{"owner": owner}]))
         journal = await Journal.load(store, ports.clock, keeper, secret)
@@ -209,10 +216,12 @@ class Bridge:
         listeners = Listeners(self._listeners(parts, keys, wakes, flows))
         await listeners.start()
         tasks = []
+        meeting = Meeting(parts.homeserver, parts.clock, parts.random, self._config, self._tell)
         try:
-            if not await self._unless_stopped(meet_homeserver(parts, self._config)):
+            if not await self._unless_stopped(meeting.hold()):
                 return 0
-            await flows.connections.start()
+            async with needed_for_a_start(database):
+                await flows.connections.start()
             tasks = [asyncio.create_task(flows.pump.run()), asyncio.create_task(flows.reminders.run())]
             self._ready = True
             LOG.info("ready")

@@ -21,6 +21,7 @@ from bridge.config import (
     holds_secrets,
     judge_key_file,
     judge_readable,
+    judge_secret_file,
     read_profile,
 )
 from bridge.config.findings import NOT_CONFIGURED, warning
@@ -48,7 +49,10 @@ def check(config_path: str, registration_path: str, environment: Mapping[str, st
     findings = tuple(replace(f, severity=Severity.ERROR) if f.unknown_key else f for f in examined.findings)
     subjects = [
         Checked("config", findings),
-        Checked("config mode", tuple(config_mode(config_path, text))),
+        Checked(
+            "config mode",
+            (*config_mode(config_path, text), *secret_files(examined.secret_files)),
+        ),
     ]
     if examined.config is not None:
         config = examined.config
@@ -66,6 +70,15 @@ def config_mode(path: str, text: str) -> Iterator[Finding]:
     found = judge_readable(path, facts) if facts and holds_secrets(text, path) else None
     if found:
         yield found
+
+
+def secret_files(named: Mapping[str, str]) -> Iterator[Finding]:
+    """Who else can read the files that variables (the keys) name for secrets."""
+    for variable, path in named.items():
+        facts = facts_of(path)
+        found = judge_secret_file(variable, path, facts) if facts else None
+        if found:
+            yield found
 
 
 def _key_files(config: Config) -> Iterator[Finding]:

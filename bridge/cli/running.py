@@ -14,7 +14,7 @@ from bridge.adapters.clock import ControlledClock
 from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.web_client import WebClient
 from bridge.cli import log
-from bridge.cli.check import config_mode
+from bridge.cli.check import config_mode, secret_files
 from bridge.cli.files import read_config, read_text
 from bridge.config import Config, Finding, Purpose, Severity, load
 
@@ -31,9 +31,14 @@ def load_config(path: str, environment: Mapping[str, str]) -> Config:
             raise finding.as_error()
         warnings.append(finding)
     loaded = load(text, name=path, environment=environment, read_file=read_text)
-    for finding in (*warnings, *loaded.warnings):
-        click.echo(f"Warning: {finding.sentence}", err=True)
+    for finding in (*warnings, *loaded.warnings, *secret_files(loaded.secret_files)):
+        warn(finding)
     return loaded.config
+
+
+def warn(finding: Finding) -> None:
+    """Show the admin something to act on; the log may not show what the config says."""
+    click.echo(f"Warning: {finding.sentence}", err=True)
 
 
 def health_config(path: str, environment: Mapping[str, str]) -> Config:
@@ -49,7 +54,7 @@ def run_bridge(config: Config) -> int:
     log.set_up(config)
     import bridge.app as app  # after the log: what it brings along may log while it is read
 
-    return asyncio.run(app.run(config))
+    return asyncio.run(app.run(config, tell=warn))
 
 
 def run_sandbox(folder: Path, partner: str, bind: str) -> int:

@@ -10,7 +10,7 @@ from bridge.config.findings import UNREADABLE, Finding, ReadFile, Severity
 from bridge.config.holding import holds_secrets
 from bridge.config.loader import Examined, Loaded, examine, load
 from bridge.config.model import OPERATOR_ACKNOWLEDGEMENT, Config
-from bridge.config.modes import FileFacts, judge_key_file, judge_readable
+from bridge.config.modes import FileFacts, judge_key_file, judge_readable, judge_secret_file
 from bridge.config.profiles import read_profile
 from bridge.config.rules import Purpose
 from bridge.config.writing import NOT_SAVED, write_back
@@ -35,6 +35,7 @@ __all__ = [
     "holds_secrets",
     "judge_key_file",
     "judge_readable",
+    "judge_secret_file",
     "load",
     "read_profile",
     "write_back",

@@ -27,6 +27,8 @@ class Overlay:
 
     values: Mapping[Path, str]
     origins: Mapping[Path, str]
+    secret_files: Mapping[str, str]
+    """Variable -> the file it names, for the files that a secret was read from."""
 
 
 def read_environment(document: Document, environment: Mapping[str, str], read_file: ReadFile) -> Overlay:
@@ -36,6 +38,7 @@ def read_environment(document: Document, environment: Mapping[str, str], read_fi
     for path, value, origin in _credentials(environment, read_file):
         values[path], origins[path] = value, origin
     named: dict[Path, str] = {}
+    secret_files: dict[str, str] = {}
     prefix = document.values.get("env_config_prefix") or ""
     for variable in sorted(environment) if isinstance(prefix, str) and prefix else ():
         if not variable.startswith(prefix):
@@ -49,8 +52,10 @@ def read_environment(document: Document, environment: Mapping[str, str], read_fi
                 exit_code=UNREADABLE,
             )
         named[path] = variable
+        if variable.lower().endswith(FILE_SUFFIX) and KEYS.is_secret(path):
+            secret_files[variable] = environment[variable]
         values[path], origins[path] = value, f"environment variable {variable}"
-    return Overlay(values, origins)
+    return Overlay(values, origins, secret_files)
 
 
 def laid_over(values: Mapping[str, Any], overlay: Overlay) -> dict[str, Any]:

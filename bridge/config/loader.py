@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,8 @@ class Examined:
 
     config: Config | None
     findings: tuple[Finding, ...]
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    """Variable -> the file it names, for the files that a secret was read from."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -44,6 +46,8 @@ class Loaded:
 
     config: Config
     warnings: tuple[Finding, ...] = ()
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    """Variable -> the file it names, for the files that a secret was read from."""
 
 
 def load(
@@ -59,7 +63,7 @@ def load(
     if examined.errors or examined.config is None:
         first = examined.errors[0]
         raise first.as_error(further=len(examined.errors) - 1)
-    return Loaded(examined.config, examined.warnings)
+    return Loaded(examined.config, examined.warnings, examined.secret_files)
 
 
 def examine(
@@ -78,12 +82,12 @@ def examine(
         config = Config.model_validate(laid_over(document.values, overlay))
     except ValidationError as invalid:
         wrong = tuple(_findings(invalid, document, overlay))
-        return Examined(None, wrong + warnings)
+        return Examined(None, wrong + warnings, overlay.secret_files)
     said = tuple(
         replace(finding, where=_where(_path(finding.path), document, overlay))
         for finding in judge(config, purpose or Purpose())
     )
-    return Examined(config, said + warnings)
+    return Examined(config, said + warnings, overlay.secret_files)
 
 
 def _no_file(path: str) -> str:

@@ -2,8 +2,8 @@
 
 The config: others may not read it, nobody else may write it. Its group may read it (a common way of
 deployment gives it mode 0640), and it may be a link or belong to root (mounted secrets do both).
-Key files: mode 0600 or 0400, ours, no link. Files named by ``*_FILE`` variables are not judged:
-containers mount them readable by all on purpose.
+Key files: mode 0600 or 0400, ours, no link. Files named by ``*_FILE`` variables only get a warning:
+containers mount them readable by all, where there is nobody else.
 """
 
 from __future__ import annotations
@@ -52,6 +52,18 @@ def judge_readable(path: str, facts: FileFacts) -> Finding | None:
             f"Run `chmod 600 {path}` unless that is meant.",
         )
     return None
+
+
+def judge_secret_file(variable: str, path: str, facts: FileFacts) -> Finding | None:
+    """What to say of a file that the environment names for a secret."""
+    mode = stat.S_IMODE(facts.mode)
+    if not mode & OTHERS_READ_OR_WRITE:
+        return None
+    return warning(
+        path,
+        f"{variable} reads a secret from it, and with mode {mode:04o} others on this machine have access.",
+        f"Run `chmod 600 {path}`, unless a container has it to itself.",
+    )
 
 
 def judge_key_file(path: str, facts: FileFacts) -> Finding | None:

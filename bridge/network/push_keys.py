@@ -70,7 +70,7 @@ class PushKeys:
                     timeout=FETCH_SECONDS,
                 )
             except TryAgain as error:
-                _log.warning("push keys not fetched", error=str(error))
+                _log.warning("push keys not fetched", error=type(error.__cause__ or error).__name__)
                 return
             keys = read_set(answer.body) if answer.status == 200 else {}
             if not keys:

@@ -34,7 +34,14 @@ a token that has one was made to try us."""
 
 
 class NotGenuine(BridgeError):
-    """A token that does not prove what it should. The text is for our log, never for the sender."""
+    """A token that does not prove what it should.
+
+    ``why`` is one word for our log, of a form that it writes; never for the sender.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class PushTokens:
@@ -48,11 +55,11 @@ class PushTokens:
     async def verify(self, token: str) -> float:
         """When the token expires (unix seconds); ``NotGenuine`` when it is not the network's."""
         if len(token) > MAX_TOKEN_BYTES or not token.isascii():
-            raise NotGenuine("the token is too long")
+            raise NotGenuine("token-too-long")
         kid = _kid(token)
         key = await self._keys.key(kid)
         if key is None:
-            raise NotGenuine("the key is unknown")
+            raise NotGenuine("key-unknown")
         try:
             claims = jwt.decode(
                 token,
@@ -73,7 +80,7 @@ class PushTokens:
                 },
             )
         except (jwt.PyJWTError, RecursionError) as error:
-            raise NotGenuine(f"the token is refused: {type(error).__name__}") from error
+            raise NotGenuine(type(error).__name__) from error
         return check_times(claims, self._clock.now())
 
 
@@ -81,13 +88,13 @@ def check_times(claims: Mapping[str, Any], now: float) -> float:
     """``exp``, when all times are numbers and fit each other and ``now``; ``NotGenuine`` otherwise."""
     issued, expires, begins = (_time(claims, name) for name in ("iat", "exp", "nbf"))
     if issued is None or expires is None:
-        raise NotGenuine("a time is missing")
+        raise NotGenuine("time-missing")
     if not 0 < expires - issued <= MAX_LIFE_SECONDS:
-        raise NotGenuine("the token's life is too long")
+        raise NotGenuine("life-too-long")
     if issued > now + LEEWAY_SECONDS or (begins is not None and begins > now + LEEWAY_SECONDS):
-        raise NotGenuine("the token is not valid yet")
+        raise NotGenuine("not-valid-yet")
     if expires <= now - LEEWAY_SECONDS:
-        raise NotGenuine("the token has expired")
+        raise NotGenuine("expired")
     return expires
 
 
@@ -127,14 +134,14 @@ def _kid(token: str) -> str:
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, RecursionError) as error:  # the latter for brackets nested a thousand deep
-        raise NotGenuine("the token cannot be read") from error
+        raise NotGenuine("token-unreadable") from error
     if header.get("alg") != ALGORITHM:
-        raise NotGenuine("the token is not signed by RS256")
+        raise NotGenuine("other-algorithm")
     if KEYS_FROM_THE_TOKEN & header.keys():
-        raise NotGenuine("the token brings its own key or rules")
+        raise NotGenuine("own-key-or-rules")
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS:
-        raise NotGenuine("the token names no key")
+        raise NotGenuine("key-not-named")
     return kid
 
 
@@ -143,5 +150,5 @@ def _time(claims: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LATEST_TIME:
-        raise NotGenuine("a time is no number")
+        raise NotGenuine("time-no-number")
     return float(value)

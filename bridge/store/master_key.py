@@ -1,4 +1,4 @@
-"""The master key's file: made at the first start, 0600, the bridge's own, no link (S28)."""
+"""The master key's file: made at the first start and never again, 0600, the bridge's own, no link (S28)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,39 @@ from bridge.ports import Random
 from bridge.store.files import sync_folder
 from bridge.store.vault import KEY_BYTES
 
+EXIT_OTHER_KEY = 42
+"""Exit code: the database was sealed with another master key, or its master key is missing."""
+
 MODE = 0o600
 HEX_DIGITS = 2 * KEY_BYTES
 FILE_BYTES = HEX_DIGITS + 2
 """The key in hex and a line's end; one byte more shows that the file is too long."""
 
 
-def load_master_key(path: Path, random: Random) -> bytes:
-    """The key in ``path``, which is made when there is none.
+def load_master_key(path: Path, random: Random, *, may_make: bool) -> bytes:
+    """The key in ``path``; when there is none it is made, if it ``may_make`` one.
 
     Raises ``Misconfigured`` when the file is a link, belongs to another user, can be read by
-    others, or holds no key. A wrong file is never replaced: that would lose what it sealed.
+    others, or holds no key (11), or is missing where something is sealed (42). A wrong file is never
+    replaced, and no other key made for what is sealed: that would hide what was lost.
     """
     try:
         return _read(path)
     except FileNotFoundError:
+        if not may_make:
+            raise other_key(str(path), "is not there, and this database was sealed with it.") from None
         _make(path, random)
         return _read(path)
+
+
+def other_key(where: str, what: str) -> Misconfigured:
+    """What the database has sealed cannot be opened."""
+    return Misconfigured(
+        where,
+        what,
+        "Restore the master key from your backup, the one that belongs to this database.",
+        exit_code=EXIT_OTHER_KEY,
+    )
 
 
 def parse_master_key(text: str, where: str) -> bytes:

@@ -63,7 +63,7 @@ class PushEndpoint:
         try:
             expires = await self._tokens.verify(token)
         except NotGenuine as error:
-            _log.warning("push refused", why=str(error))
+            _log.warning("push refused", why=error.why)
             return _refused(401)
         body = await self._read(request)
         if isinstance(body, web.Response):

@@ -66,6 +66,25 @@ def test_modes_that_let_others_in_are_found(ready: Terminal) -> None:
     assert "chmod 600 master.key" in ended.out
 
 
+def test_a_secret_of_the_environment_that_all_can_read_is_a_warning(
+    ready: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = next(
+        line.split('"')[1]
+        for line in Path("registration.yaml").read_text().splitlines()
+        if "as_token" in line
+    )
+    Path("token").write_text(token)
+    _change("config.yaml", 'env_config_prefix: ""', "env_config_prefix: IB_")
+    monkeypatch.setenv("IB_APPSERVICE__AS_TOKEN_FILE", "token")
+    for mode, count in ((0o644, 1), (0o600, 0)):
+        Path("token").chmod(mode)
+        ended = ready("check")
+        assert ended.code == 0
+        assert ended.out.count("WARNING  token: IB_APPSERVICE__AS_TOKEN_FILE reads a secret") == count
+        assert token not in ended.out
+
+
 def test_a_missing_registration_is_a_warning(ready: Terminal) -> None:
     Path("registration.yaml").unlink()
     ended = ready("check")

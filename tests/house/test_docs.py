@@ -132,6 +132,13 @@ def test_every_exit_code_is_a_constant_that_says_what_it_means() -> None:
     assert not problems, show(problems)
 
 
+def test_the_admins_guide_names_no_exit_code_that_there_is_not() -> None:
+    cells = re.findall(r"^\| ([\d, ]+) \|", text_of("docs/guide/admin.md"), re.MULTILINE)
+    named = {int(code) for cell in cells for code in cell.split(", ")}
+    assert named
+    assert named - set(reference.exit_codes()) - {0} == set()
+
+
 def commands() -> Iterator[tuple[str, str]]:
     """(file, line) of every command in a code block of README and docs."""
     for path in documents():
@@ -170,13 +177,19 @@ def test_every_verb_and_flag_of_the_command_line_in_the_documentation_exists() -
     assert not wrong, show(wrong)
 
 
-def test_every_command_that_the_users_guide_names_is_one_of_the_bots() -> None:
-    known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
-    rows = re.findall(r"^\| `([a-z-]+)", text_of("docs/guide/user.md"), re.MULTILINE)
-    aliases = re.findall(r"^\| `[^`]+` \(`([a-z-]+)`\)", text_of("docs/guide/user.md"), re.MULTILINE)
-    assert rows
-    assert [name for name in (*rows, *aliases) if name not in known] == []
-    assert [command.name for command in COMMANDS if command.name not in rows] == []
+def test_the_users_guide_has_the_bots_commands_with_all_their_names_in_the_order_of_help() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)[^`]*`(.*?) \|", text_of("docs/guide/user.md"), re.MULTILINE)
+    named = [(name, tuple(re.findall(r"`([a-z-]+)`", others))) for name, others in rows]
+    assert named == [(command.name, command.aliases) for command in COMMANDS]
+
+
+FIGURE = re.compile(r"\d (?:messages?|requests?|commits?) (?:a|per) (?:CPU-)?second|\bp(?:50|99)\b")
+
+
+def test_a_measured_figure_stands_only_where_make_bench_is_named() -> None:
+    quoting = [path for path in documents() if FIGURE.search(text_of(path))]
+    assert "docs/reference/performance.md" in quoting
+    assert [path for path in quoting if "make bench" not in text_of(path)] == []
 
 
 def test_the_first_lines_of_the_readme_say_what_must_be_known_first() -> None:

@@ -33,7 +33,11 @@ def test_every_act_is_in_the_guide_and_no_other() -> None:
 
 def test_the_choices_of_an_act_or_a_fault_are_in_its_row() -> None:
     faults, acts = rows("Faults"), rows("Acts")
-    for row, choices in ((acts["end"], Ending), (acts["forged_push"], Forgery), (faults["ack_error"], Sending)):
+    for row, choices in (
+        (acts["end"], Ending),
+        (acts["forged_push"], Forgery),
+        (faults["ack_error"], Sending),
+    ):
         assert [choice.value for choice in choices if f"`{choice.value}`" not in row] == []
 
 

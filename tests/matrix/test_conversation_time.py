@@ -13,11 +13,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 DAY_S = 86_400.0
 
 
-async def logins_of(network: Network, jid: str) -> int:
-    logins = (await network.log())["logins"]
-    return len([each for each in logins if each["account"] == jid and each["refused"] is None])
-
-
 async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
     world: World, network: Network, ada: User
 ) -> None:
@@ -25,11 +20,11 @@ async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
     id = await network.write(anna.jid, ada.id, "While you are there")
     await network.sent_by(anna, id, lambda each: each["delivered"])
     account = await network.asleep(ada.id)
-    before = await logins_of(network, account["jid"])
+    before = await network.logins(ada.id)
     pushes = len((await network.log())["pushes"])
     await network.write(anna.jid, ada.id, "Wake up!")
     await ada.text("Wake up!")
-    assert await logins_of(network, account["jid"]) == before + 1
+    assert await network.logins(ada.id) == before + 1
     (push,) = (await network.log())["pushes"][pushes:]
     assert (push["account"], push["status"]) == (account["jid"], 200)
     (entry,) = [each for each in (await network.log())["n_in"] if each["account"] == account["jid"]][-1:]
@@ -49,7 +44,7 @@ async def test_what_the_user_writes_opens_a_closed_connection(
 
 async def test_a_forged_wake_up_opens_nothing(world: World, network: Network, eva: User) -> None:
     account = await network.asleep(eva.id)
-    before = await logins_of(network, account["jid"])
+    before = await network.logins(eva.id)
     await network.act(eva.id, "forged_push", how="bad_signature")
 
     async def answered() -> Any:
@@ -57,7 +52,7 @@ async def test_a_forged_wake_up_opens_nothing(world: World, network: Network, ev
         return pushes[-1]["status"] if pushes else None
 
     assert await network.until(answered) == 401
-    assert await logins_of(network, account["jid"]) == before
+    assert await network.logins(eva.id) == before
 
 
 async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under_the_same_address(

@@ -102,6 +102,12 @@ class Network(SandboxControl):
 
         await self.until(holds)
 
+    async def logins(self, user_id: str) -> int:
+        """How often a user's account has logged in so far."""
+        jid = (await self.account(user_id))["jid"]
+        found = (await self.log())["logins"]
+        return len([each for each in found if each["account"] == jid and each["refused"] is None])
+
     async def asleep(self, user_id: str) -> dict[str, Any]:
         """Move the clock until an idle account's connection has lingered to its end; the account then."""
         await self.connected(user_id)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from bridge.cli.log import harmless
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import MAX_TOKEN_BYTES, NotGenuine, PushTokens, Replays
 from tests.network.clock import ManualClock
@@ -88,8 +89,9 @@ CLAIMS: dict[str, dict[str, Any]] = {
 @pytest.mark.threat("S8")
 @pytest.mark.parametrize("changes", CLAIMS.values(), ids=CLAIMS.keys())
 async def test_a_token_is_refused_that_says(changes: dict[str, Any]) -> None:
-    with pytest.raises(NotGenuine):
+    with pytest.raises(NotGenuine) as refusal:
         await _tokens().verify(sign(_claims(**changes)))
+    assert harmless(refusal.value.why) == refusal.value.why, "a word that the log writes"
 
 
 FORGERIES: dict[str, Callable[[], str]] = {
@@ -134,8 +136,9 @@ def _with_claims(token: str, claims: object) -> str:
 @pytest.mark.threat("S8")
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
 async def test_a_token_is_refused_that_has(forgery: Callable[[], str]) -> None:
-    with pytest.raises(NotGenuine):
+    with pytest.raises(NotGenuine) as refusal:
         await _tokens().verify(forgery())
+    assert harmless(refusal.value.why) == refusal.value.why, "a word that the log writes"
 
 
 @pytest.mark.threat("S8")
@@ -151,7 +154,7 @@ async def test_a_token_may_have_eight_kilobytes_and_not_one_more() -> None:
     assert len(token) == MAX_TOKEN_BYTES
     assert await _tokens().verify(token)
     server = KeyServer(signing_keys().current)
-    with pytest.raises(NotGenuine, match="too long"):
+    with pytest.raises(NotGenuine, match="token-too-long"):
         await _tokens(server).verify(of(MAX_TOKEN_BYTES + 1))
     assert server.asked == 0
 

@@ -46,6 +46,22 @@ def test_a_key_that_ends_in_file_itself_is_a_path_unless_the_shorter_name_is_a_k
     assert read.bridge.master_key.get_secret_value() == KEY
 
 
+def test_files_of_secrets_are_named_and_no_others() -> None:
+    environment = {
+        "IB_APPSERVICE__AS_TOKEN_FILE": "/run/t",
+        "IB_APPSERVICE__ID_FILE": "/run/i",
+        "IB_BRIDGE__MASTER_KEY_FILE": "/run/m",
+        "IB_NETWORK__SIGNING_KEY_FILE": "k.pem",
+        "IB_APPSERVICE__HS_TOKEN": "y" * 64,
+    }
+    files = Files(__run__t=TOKEN, __run__i="interop", __run__m=KEY)
+    loaded = load(PREFIXED, environment=environment, read_file=files)
+    assert loaded.secret_files == {
+        "IB_APPSERVICE__AS_TOKEN_FILE": "/run/t",
+        "IB_BRIDGE__MASTER_KEY_FILE": "/run/m",
+    }
+
+
 @pytest.mark.parametrize(
     ("environment", "words"),
     [

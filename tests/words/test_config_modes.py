@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from bridge.config import FileFacts, Severity, judge_key_file, judge_readable
+from bridge.config import FileFacts, Severity, judge_key_file, judge_readable, judge_secret_file
 
 OURS = 1337
 
@@ -55,3 +55,14 @@ def test_a_config_belongs_to_us_or_to_root(owner: int, verdict: Severity | None)
 def test_a_key_file_is_ours_alone(facts: FileFacts, refused: bool) -> None:
     found = judge_key_file("signing-key.pem", facts)
     assert (found is not None) is refused
+
+
+@pytest.mark.threat("S28")
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [(0o400, False), (0o600, False), (0o640, False), (0o444, True), (0o604, True), (0o666, True)],
+)
+def test_a_secret_of_the_environment_that_all_can_read_is_a_warning(mode: int, told: bool) -> None:
+    found = judge_secret_file("IB_X_FILE", "/run/x", FileFacts(stat.S_IFREG | mode, 0, OURS, is_link=True))
+    assert (found is not None) is told
+    assert found is None or (found.severity is Severity.WARNING and "IB_X_FILE" in found.what)

@@ -159,7 +159,7 @@ class Channel:
         except TryAgain:
             self._finish(Why.LOST)
         except RemoteProtocolError as error:
-            _log.warning("connection broken", error=str(error))
+            _log.warning("connection broken", error=type(error).__name__)
             self._finish(Why.BROKEN)
 
     async def _take_all(self, events: Sequence[Event]) -> bool:
@@ -188,7 +188,7 @@ class Channel:
         try:
             answer = await self._on_stanza(stanza)
         except RemoteProtocolError as error:
-            _log.warning("stanza not understood", kind=stanza.tag, error=str(error))
+            _log.warning("stanza not understood", kind=stanza.tag, error=type(error).__name__)
             return
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
             level = _log.warning if isinstance(error, BridgeError) else _log.exception
@@ -205,7 +205,7 @@ class Channel:
         try:
             found = iq.parse(stanza)
         except RemoteProtocolError as error:
-            _log.warning("iq not understood", error=str(error))
+            _log.warning("iq not understood", error=type(error).__name__)
             self._on_bad_answer(stanza, error)
             return
         if isinstance(found, iq.Request):
@@ -231,7 +231,7 @@ class Channel:
             try:
                 await self.send(stanza, step=step)
             except LocalProtocolError as error:
-                _log.error("reply not sent", kind=stanza.tag, error=str(error))
+                _log.error("reply not sent", kind=stanza.tag, error=type(error).__name__)
             except TryAgain:
                 return  # the connection has ended; what was not acknowledged comes again
 
@@ -239,7 +239,7 @@ class Channel:
         try:
             word = login.parse(stanza)
         except RemoteProtocolError as error:
-            _log.warning("last word not understood", error=str(error))
+            _log.warning("last word not understood", error=type(error).__name__)
             self._finish(Why.DISMISSED)
             return
         if isinstance(word, login.StreamError) and word.conflict == login.CONFLICT_REPLACED:

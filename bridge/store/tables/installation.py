@@ -7,6 +7,11 @@ from bridge.ports import Statement, Store
 KEEP = Statement("INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
 
 
+async def is_new(store: Store) -> bool:
+    """Whether nothing was kept yet: no start came so far, so nothing is sealed."""
+    return not await store.read("SELECT name FROM installation LIMIT 1")
+
+
 async def value(store: Store, name: str) -> bytes | None:
     """The value kept under ``name``."""
     rows = await store.read("SELECT value FROM installation WHERE name = :name", name=name)

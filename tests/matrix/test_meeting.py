@@ -1,0 +1,163 @@
+"""The first words with the homeserver: waited for with a reason, and never ended by a trifle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from bridge.app.meeting import HOMESERVER_RETRY_S, PING_RETRY_S, PING_TRIES, Meeting
+from bridge.config import Config, Finding
+from bridge.errors import Misconfigured
+from bridge.matrix.homeserver import HttpHomeserver
+from bridge.matrix.limiter import Limiter
+from bridge.matrix.registration import main_document, new_registration
+from demo.synapse import free_port
+from tests.faults.homeserver.control import Control, here
+from tests.faults.homeserver.mischief import Fault
+from tests.matrix.conftest import SERVER, fixed_bytes
+from tests.matrix.support import Shelf, endpoint
+from tests.network.clock import ManualClock
+from tests.store.support import CountedRandom
+
+
+@dataclass
+class Table:
+    """Where they meet: the homeserver may come later, the bridge listens or not."""
+
+    home_port: int = field(default_factory=free_port)
+    own_port: int = field(default_factory=free_port)
+    clock: ManualClock = field(default_factory=ManualClock)
+    told: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ours = new_registration("interop", f"http://127.0.0.1:{self.own_port}", fixed_bytes("fake"))
+        self.address = f"http://localhost:{self.home_port}"
+
+    @asynccontextmanager
+    async def homeserver(self) -> AsyncIterator[Control]:
+        document = main_document(self.ours, server=SERVER, bot_localpart="interopbot")
+        async with here([document], port=self.home_port) as fake:
+            yield fake
+
+    @asynccontextmanager
+    async def meeting(self, *, domain: str = SERVER) -> AsyncIterator[asyncio.Task[None]]:
+        """The meeting under way."""
+        config = Config.model_validate({"homeserver": {"address": self.address, "domain": domain}})
+        home = HttpHomeserver(
+            url=f"http://127.0.0.1:{self.home_port}",
+            token=self.ours.as_token,
+            appservice_id="interop",
+            clock=self.clock,
+            limiter=Limiter(self.clock),
+        )
+        task = asyncio.create_task(
+            Meeting(home, self.clock, CountedRandom(), config, self.told.append).hold()
+        )
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await home.close()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        async with endpoint(Shelf(), self.clock, token=self.ours.hs_token, port=self.own_port):
+            yield
+
+
+async def test_a_homeserver_that_is_not_up_is_waited_for_and_told_once_with_the_reason() -> None:
+    table = Table()
+    async with table.listening(), table.meeting() as task:
+        for _ in range(3):
+            await table.clock.waited_for(HOMESERVER_RETRY_S)
+            await table.clock.advance(HOMESERVER_RETRY_S)
+        await table.clock.waited_for(HOMESERVER_RETRY_S)
+        assert [finding.sentence for finding in table.told] == [
+            f"homeserver.address: {table.address} does not answer (connection refused)."
+            " The bridge asks again every 10 s."
+        ]
+        async with table.homeserver():
+            await table.clock.advance(HOMESERVER_RETRY_S)
+            await task
+    assert len(table.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault("versions", "status", status=502, errcode=None), "(HTTP 502)"),
+        (Fault("register", "status", status=500), "(HTTP 500 M_UNKNOWN)"),
+        (Fault("whoami", "limit"), "(HTTP 429)"),
+        (Fault("versions", "garbage"), "(no answer of a homeserver)"),
+        (Fault("versions", "status", status=404, errcode=None), "(HTTP 404 without a Matrix error code)"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else "",
+)
+async def test_a_homeserver_that_is_half_up_is_waited_for(fault: Fault, reason: str) -> None:
+    table = Table()
+    async with table.listening(), table.homeserver() as fake:
+        await fake.faults(fault)
+        async with table.meeting() as task:
+            await table.clock.waited_for(HOMESERVER_RETRY_S)
+            await table.clock.advance(HOMESERVER_RETRY_S)
+            await task
+    assert len(table.told) == 1
+    assert reason in table.told[0].what
+
+
+async def test_another_reason_is_told_anew() -> None:
+    table = Table()
+    async with table.listening(), table.meeting() as task:
+        await table.clock.waited_for(HOMESERVER_RETRY_S)
+        async with table.homeserver() as fake:
+            await fake.faults(Fault("versions", "status", status=502, errcode=None, count=2))
+            for _ in range(3):
+                await table.clock.waited_for(HOMESERVER_RETRY_S)
+                await table.clock.advance(HOMESERVER_RETRY_S)
+            await task
+    assert [finding.what.partition("(")[2] for finding in table.told] == [
+        "connection refused).",
+        "HTTP 502).",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("profile", "status", status=403, errcode="M_FORBIDDEN", count=-1),
+        Fault("profile", "status", status=500, count=-1),
+    ],
+    ids=["refused", "failing"],
+)
+async def test_a_bot_without_a_name_is_no_reason_to_end(fault: Fault) -> None:
+    table = Table()
+    async with table.listening(), table.homeserver() as fake:
+        await fake.faults(fault)
+        async with table.meeting() as task:
+            await task
+        assert [entry["call"] for entry in await fake.log() if entry["kind"] == "fault"] == ["profile"]
+    assert table.told == []
+
+
+async def test_what_only_the_admin_can_mend_ends_the_start() -> None:
+    table = Table()
+    async with table.homeserver() as fake:
+        async with table.meeting(domain="other.test") as task:
+            with pytest.raises(Misconfigured) as wrong_domain:
+                await task
+        await fake.faults(Fault("whoami", "status", status=401, errcode="M_UNKNOWN_TOKEN"))
+        async with table.meeting() as task:
+            with pytest.raises(Misconfigured) as unknown:
+                await task
+        async with table.meeting() as task:
+            for _ in range(PING_TRIES - 1):
+                await table.clock.waited_for(PING_RETRY_S)
+                await table.clock.advance(PING_RETRY_S)
+            with pytest.raises(Misconfigured) as unheard:
+                await task
+    assert [each.value.exit_code for each in (wrong_domain, unknown, unheard)] == [17, 16, 13]
