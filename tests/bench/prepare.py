@@ -53,7 +53,7 @@ async def prepare(folder: Path, plan: Plan) -> list[Chat]:
     profile = read_profile(config.network.profile, lambda path: Path(path).read_text(encoding="utf-8"))
     web = WebClient()
     ports = Ports(RealClock(), OperatingSystemRandom(), TcpDialer(), web)
-    bridge = Bridge(config, profile, ports)
+    bridge = Bridge(config, profile, ports, lambda sentence: None)
     database = await open_database(
         config.database.url, profile_id=profile.id, clock=ports.clock, random=ports.random
     )
