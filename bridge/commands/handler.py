@@ -179,7 +179,7 @@ class Commands:
                 "address.is",
                 identifier=said.account.identifier,
                 name=said.account.shown_name,
-                services=self._services(),
+                services=", ".join(map(self._parts.label, self._parts.profile.services)),
             ),
         )
 
@@ -250,6 +250,7 @@ class Commands:
         await self._answer(said, say("talk.cancelled"))
 
     def _services(self) -> str:
+        """The words that ``start-chat`` takes."""
         return ", ".join(service.id for service in self._parts.profile.services)
 
     async def _answer(self, said: _Said, sentence: Sentence) -> None:

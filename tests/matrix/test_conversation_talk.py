@@ -196,7 +196,7 @@ async def test_opting_out_asks_first_deletes_upstream_and_destroys_the_keys(
     written = await eva.client.send_text(portal, "Are you still there?")
     notice = await eva.hears("room.ended", room=portal, after=written)
     assert notice.event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == written
-    await eva.says("status", "status.none")
+    await eva.says("status", "status.left")
 
 
 async def test_who_left_can_come_back_as_somebody_new(world: World, network: Network, eva: User) -> None:
