@@ -41,7 +41,8 @@ STEPS: Mapping[str, Sequence[Step]] = {
 """The steps that each port is called with."""
 
 NOT_PASSED: Mapping[str, str] = {
-    "store.postpone": "no flow postpones an entry yet",
+    "store.postpone": "only a room that refuses its ghost twice postpones, and the fake homeserver has none",
+    "store.unmanage": "nobody in the conversation leaves the room of the talk with the bot",
     "homeserver.room-state": "no flow changes a room's state after it was made",
 }
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
