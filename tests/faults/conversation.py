@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from bridge.flow.reminders import LOOK_EVERY_S
@@ -27,6 +28,8 @@ KEEP_ALIVE_SECONDS = 26.0
 """A little more than a connection is silent for, and less than an idle one stays open."""
 WAITING_SECONDS, NO_ACKNOWLEDGEMENT_SECONDS = 11.0, 76.0
 """A little more than a chat takes to be marked as waiting, and a message to be sent again."""
+LINGER_SECONDS = 31.0
+"""A little more than an idle connection stays open."""
 KEYS_AGAIN_SECONDS = 61.0
 """A little more than the least time between two fetches of the network's key set."""
 TWO_HOURS_SECONDS, THREE_WEEKS_SECONDS = 7200.0, 21 * 86_400.0
@@ -41,8 +44,9 @@ def beginning(key: str) -> str:
 class Conversation:
     """The script. ``rooms`` are the portals as they become known: room -> (user, contact)."""
 
-    def __init__(self, home: Control, network: Network, driver: Driver) -> None:
-        self._home, self._network, self._driver = home, network, driver
+    def __init__(self, home: Control, network: Network, driver: Driver, *, stays: bool) -> None:
+        """``stays``: connections are open always."""
+        self._home, self._network, self._driver, self._stays = home, network, driver, stays
         self._talks: dict[str, str] = {}
         self.rooms: dict[str, Chat] = {}
         self.due: Counter[tuple[str, str]] = Counter()
@@ -57,7 +61,8 @@ class Conversation:
         await self.user_cannot_read()
         await self.contact_reinstalls()
         await self._network.control.advance(KEEP_ALIVE_SECONDS)
-        await self.acknowledgement_is_lost()
+        await self.acknowledgement_is_lost(ANNA)
+        await self.acknowledgement_is_lost(BEN)
         await self.network_forgets(BOB)
         await self.opt_out(BOB)
         await self.settle()
@@ -82,6 +87,9 @@ class Conversation:
     async def opt_out(self, user: str) -> None:
         await self.says(user, "opt-out", "opt_out.ask")
         await self.says(user, "leave", "opt_out.started", "leave.done")
+        await self._home.membership(user, self._talks[user], "leave")
+        room = self._talks[user] = await self._home.make_room(user, [BOT])
+        await self.hears(room, "bot.greeting")
 
     async def stranger_invites(self) -> None:
         """Somebody of another server: the bot does not come."""
@@ -172,17 +180,17 @@ class Conversation:
         await self._home.say(ADA, self.room(ADA, ANNA), "ada to anna 5")
         await self.reads(ANNA, ADA, "ada to anna 5")
 
-    async def acknowledgement_is_lost(self) -> None:
+    async def acknowledgement_is_lost(self, contact: str) -> None:
         """The chat is marked as waiting, the same bytes go out again, and the mark is taken away."""
-        room, deaths = self.room(ADA, ANNA), self._driver.deaths
+        room, faults = self.room(ADA, contact), self._driver.faults
         await self._network.control.fault("missing_ack", account=ADA)
-        await self._home.say(ADA, room, "ada to anna 6")
-        await self.reads(ANNA, ADA, "ada to anna 6")
+        await self._home.say(ADA, room, f"ada to {contact} 6")
+        await self.reads(contact, ADA, f"ada to {contact} 6")
         await self._network.control.advance(WAITING_SECONDS)
         words = beginning("outbound.waiting")
 
         async def marked() -> bool:
-            return self._driver.deaths > deaths or bool(await self._heard(room, words, 0))
+            return self._driver.faults > faults or bool(await self._heard(room, words, 0))
 
         await self._until("the mark of waiting", marked)
         await self._network.control.advance(NO_ACKNOWLEDGEMENT_SECONDS)
@@ -191,14 +199,36 @@ class Conversation:
             made = [event for event in await self.made() if event["room_id"] == room]
             return not any(str(event["content"].get("body", "")).startswith(words) for event in made)
 
-        await self._home.say(ADA, room, "ada to anna 7")
-        await self.reads(ANNA, ADA, "ada to anna 7")
+        await self._home.say(ADA, room, f"ada to {contact} 7")
+        await self.reads(contact, ADA, f"ada to {contact} 7")
         await self._until("the mark to be taken away", unmarked)
 
     async def settle(self) -> None:
-        """Two hours pass, then three weeks; then one text in each lane, behind which nothing can be left."""
-        await self._home.settled()
+        """Two hours pass, or three weeks; then one text in each lane, behind which nothing can be left."""
+        await self.settled()
         await self._network.control.advance(TWO_HOURS_SECONDS)
+        if not self._stays:
+            await self.silence()
+        for contact in (ANNA, BEN):
+            await self._home.say(ADA, self.room(ADA, contact), f"ada to {contact} last")
+            await self._network.say(contact, ADA, f"{contact} last")
+        for contact in (ANNA, BEN):
+            await self.reads(contact, ADA, f"ada to {contact} last")
+            await self.shown(ADA, contact, f"{contact} last")
+            await self.is_delivered(contact, ADA, f"{contact} last")
+            await self.is_marked_read(self.room(ADA, contact), f"ada to {contact} last")
+        await self.settled()
+
+    async def silence(self) -> None:
+        """Nobody connects for three weeks; the user is warned."""
+
+        async def linger() -> None:
+            await self._network.control.advance(LINGER_SECONDS)
+
+        async def is_closed() -> bool:
+            return not (await self._network.control.account(ADA))["connected"]
+
+        await self._until("the connection to be closed", is_closed, again=linger)
         logins = await self._network.logins()
         await self._network.control.advance(THREE_WEEKS_SECONDS)
 
@@ -210,15 +240,6 @@ class Conversation:
             await self._network.control.advance(LOOK_EVERY_S)
 
         await self._until("the bot to say that the network will forget", reminded, again=next_look)
-        for contact in (ANNA, BEN):
-            await self._home.say(ADA, self.room(ADA, contact), f"ada to {contact} last")
-            await self._network.say(contact, ADA, f"{contact} last")
-        for contact in (ANNA, BEN):
-            await self.reads(contact, ADA, f"ada to {contact} last")
-            await self.shown(ADA, contact, f"{contact} last")
-            await self.is_delivered(contact, ADA, f"{contact} last")
-            await self.is_marked_read(self.room(ADA, contact), f"ada to {contact} last")
-        await self._home.settled()
 
     # What is waited for
 
@@ -232,9 +253,20 @@ class Conversation:
         for key in answers:
             await self.hears(room, key, before)
 
+    async def settled(self) -> None:
+        """The homeserver has nothing left to push."""
+
+        async def is_settled() -> bool:
+            with suppress(TimeoutError):
+                await self._home.settled()
+                return True
+            return False
+
+        await self._until("the homeserver to be done", is_settled)
+
     async def pushed_again(self, how: str) -> None:
         """The homeserver repeats its last transaction, under the same id or another, in order or not."""
-        await self._home.settled()
+        await self.settled()
         await self._home.push_again(how)
 
     async def hears(

@@ -19,6 +19,7 @@ LOOK_EVERY_SECONDS = 0.05
 PATIENCE_SECONDS = 60.0
 """How long one thing is waited for: a restart takes two seconds, a retry of the pump some more."""
 LIFE_SECONDS = 600.0
+LOG_LINES = 100_000
 AGAIN_SECONDS = 2.0
 """Between two tries of a person at something that met a dead bridge."""
 
@@ -72,10 +73,10 @@ class Driver:
     ) -> _Seen:
         """The first thing that ``look`` finds.
 
-        ``again`` repeats, once there was a fault, what nobody keeps for us: a wake-up, a read receipt.
+        ``again`` repeats, if there was any fault, what nobody keeps for us: a wake-up, a read receipt.
         """
         clock = asyncio.get_running_loop()
-        faults, repeated_at = self._faults(again), clock.time()
+        repeated_at = clock.time()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.patience):
                 while True:
@@ -84,15 +85,20 @@ class Driver:
                     if found is not None:
                         return found
                     is_time = clock.time() - repeated_at > AGAIN_SECONDS
-                    if again is not None and is_time and self._faults(again) > faults:
+                    if again is not None and is_time and self.faults > 0:
                         repeated_at = clock.time()
                         await again()
                     await asyncio.sleep(LOOK_EVERY_SECONDS)
         raise WaitedInVain(f"waited in vain for {what}; the bridge's last words:\n{self._bridge.log(60)}")
 
-    def _faults(self, asked: object) -> int:
-        """How many there were so far, when that is asked."""
-        return 0 if asked is None else len(read_report(self._report).fired)
+    def log(self) -> list[str]:
+        """All that the bridge logged, over all its lives."""
+        return self._bridge.log(LOG_LINES).splitlines()
+
+    @property
+    def faults(self) -> int:
+        """How many there were so far."""
+        return len(read_report(self._report).fired)
 
     def check(self) -> None:
         """Raise what the keeper met."""

@@ -42,13 +42,15 @@ STEPS: Mapping[str, Sequence[Step]] = {
 
 NOT_PASSED: Mapping[str, str] = {
     "store.postpone": "only a room that refuses its ghost twice postpones, and the fake homeserver has none",
-    "store.unmanage": "nobody in the conversation leaves the room of the talk with the bot",
     "homeserver.room-state": "no flow changes a room's state after it was made",
 }
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
 
 ONLY_AT_START = {"store.install", "store.take-over", "homeserver.ask", "homeserver.ping"}
 """Where a failure ends the start, as it has to: who started it starts it again."""
+
+ALSO_AT_START = {"homeserver.register-ghost", "homeserver.profile"}
+"""Where the first call is at the start: another one fails."""
 
 SIDES: Sequence[Side] = ("before", "after")
 KILLS_A_RUN = 9
@@ -91,6 +93,11 @@ def faults(action: Action, group: Sequence[Passed], passed: Mapping[Passed, int]
     out, since what has been killed may take another way.
     """
     return [
-        Fault(where, side, action, hit=1 + run * 7 % max(1, passed.get((where, side), 1) // 2))
+        Fault(where, side, action, hit=_hit(where, action, passed.get((where, side), 1), run))
         for where, side in group
     ]
+
+
+def _hit(where: str, action: Action, passed: int, run: int) -> int:
+    first = 2 if action == "fail" and where in ALSO_AT_START else 1
+    return max(first, 1 + run * 7 % max(1, passed // 2))

@@ -26,6 +26,7 @@ async def unharmed(folder: Path, database: Database, **options: Any) -> Report:
     async with world(folder, database, **options) as made:
         await play(made, ())
         assert made.driver.deaths == 0
+        assert made.mistakes() == []
         return made.report
 
 
@@ -41,5 +42,6 @@ async def survives(
         missed = {str(fault) for fault in faults} - set(made.report.fired)
         assert not missed, f"failpoints that were not hit: {sorted(missed)}"
         assert made.driver.deaths == sum(fault.action == "kill" for fault in faults)
+        assert made.mistakes() == []
         if not forgetful:
             assert await made.conversation.said_too_often() == []

@@ -103,8 +103,8 @@ PATCHES: Sequence[Patch] = (
             Edit(
                 OUTBOUND,
                 _COMMIT_SEAL,
-                """        async with self._connections.use(account.account_id) as link:
-            await link.send(stanza, step=Step.SEND)
+                """        awaited = (ack.MESSAGE, outgoing.id, None)
+        await self._connections.deliver(account.account_id, stanza, awaited, step=Step.SEND)
 """
                 + _COMMIT_SEAL,
             )

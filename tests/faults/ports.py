@@ -12,7 +12,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -108,13 +108,15 @@ class Failpoints:
         self._write(f"{side} {where}")
         return self._faults.get((where, side, self._passed[where, side]))
 
-    async def happen(self, fault: Fault) -> None:
-        """Kill, hang or fail."""
+    async def happen(self, fault: Fault, *, first: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Kill, hang or fail; before it fails, ``first``."""
         self._write(f"{FIRED}{fault}")
         if fault.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault.action == "hang":
             await asyncio.get_running_loop().create_future()
+        if first is not None:
+            await first()
         raise TryAgain(f"a fault of the test {fault.side} {fault.where}")
 
     async def passing(self, where: str, side: Side) -> None:
@@ -170,9 +172,7 @@ class FaultyStream:
         if fault is not None:
             if fault.cut is not None:
                 await self._inner.send(data[: fault.cut], step=step)
-            if fault.action == "fail":
-                await self._inner.close()
-            await self._points.happen(fault)
+            await self._points.happen(fault, first=self._inner.close)
         await self._inner.send(data, step=step)
         await self._points.passing(where, "after")
 

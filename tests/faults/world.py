@@ -24,6 +24,9 @@ from tests.faults.ports import Fault, Report, read_report
 
 COMMAND = (sys.executable, "-m", "tests.faults.bridge_main")
 
+MISTAKE = "mistake of ours"
+"""What the pump says of an exception that nobody raised on purpose."""
+
 
 class PromiseBroken(AssertionError):
     """The checker found something."""
@@ -58,6 +61,10 @@ class World:
         if self.forgetful:
             await self.home.forget_transactions()
         await self.check(settled=False)
+
+    def mistakes(self) -> list[str]:
+        """Lines of the bridge's log about mistakes of its own, which the pump would outlive."""
+        return [line for line in self.driver.log() if MISTAKE in line]
 
     async def fired(self, count: int) -> bool | None:
         """Whether so many faults came to pass; None for not yet."""
@@ -107,7 +114,8 @@ async def world(
             await network.add(BEN, "birdychat", "ben@firm.example", "Ben")
             report = folder / "report"
             driver = Driver(bridge, report, code=code)
-            made = World(home, network, driver, Conversation(home, network, driver), report, forgetful)
+            talk = Conversation(home, network, driver, stays=connection == "always")
+            made = World(home, network, driver, talk, report, forgetful)
             driver.patience = patience
             driver.killed = made.check_unsettled
             try:
