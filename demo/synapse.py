@@ -19,6 +19,7 @@ import tempfile
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".synapse"
 REQUIREMENTS = ROOT / "requirements" / "synapse.txt"
 STAMP = "installed-from"
+FIRST_PORT, LAST_PORT = 20_000, 32_000
+"""Below those that systems give to connections (RFC 6335 from 49152, Linux from 32768)."""
+PORT_TRIES = 100
 START_SECONDS = 120.0
 """A cold start takes 3 to 5 s on an idle machine; this is for a busy one."""
 STOP_SECONDS = 30.0
@@ -59,8 +63,12 @@ def install(environment: Path = ENVIRONMENT) -> Path:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.create_server((host, 0)) as server:
+    """A TCP port that nobody listens on now, nor takes for a connection while a program is started anew."""
+    for _ in range(PORT_TRIES):
+        port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
+        with suppress(OSError), socket.create_server((host, port)):
+            return port
+    with socket.create_server((host, 0)) as server:  # says what is wrong with the address, if it is that
         return int(server.getsockname()[1])
 
 
