@@ -13,6 +13,7 @@ reads a clock or draws randomness: keys and the time come as arguments.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -83,7 +84,7 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = MappingProxyType(
 )
 
 
-class _Connection:
+class _Connection(ABC):
     """What both roles share: frames, the open phase, and the state."""
 
     def __init__(self, state: State, noise_state: noise.Handshake) -> None:
@@ -156,8 +157,9 @@ class _Connection:
             return self._on_handshake(payload)
         return [StanzaReceived(stanza.decode(self._transport.receiving.decrypt(payload)))]
 
+    @abstractmethod
     def _on_handshake(self, payload: bytes) -> list[Event]:
-        raise NotImplementedError
+        """One frame of the handshake: what this role makes of it."""
 
     def _opened(self, transport: noise.Transport) -> None:
         self._transport = transport

@@ -18,7 +18,7 @@ from tests.e2ee.support import NOW, End, Letter, acquainted
 QUICK = settings(max_examples=150, derandomize=True, deadline=None)
 
 
-def refused(end: End, letter: Letter, error: type[Exception] = RemoteProtocolError) -> None:
+def assert_refused(end: End, letter: Letter, error: type[Exception] = RemoteProtocolError) -> None:
     """The letter raises, and neither the record nor a prekey is touched."""
     before = end.stored, dict(end.unspent)
     with pytest.raises(error):
@@ -44,7 +44,7 @@ def test_a_plain_message_with_any_bit_changed_is_refused(position: int, bit: int
     kind, ciphertext = alice.seal()
     changed = bytearray(ciphertext)
     changed[position] ^= 1 << bit
-    refused(bob, (kind, bytes(changed)))
+    assert_refused(bob, (kind, bytes(changed)))
     assert bob.read((kind, ciphertext)) == b"hello"
 
 
@@ -71,27 +71,27 @@ def test_a_first_message_with_any_bit_changed_starts_nothing_else(position: int,
 @pytest.mark.parametrize("size", range(0, len(PLAIN[1]), 3))
 def test_a_truncated_plain_message_is_refused(size: int) -> None:
     alice, bob = acquainted()
-    refused(bob, ("msg", alice.seal()[1][:size]), BadMessage)
+    assert_refused(bob, ("msg", alice.seal()[1][:size]), BadMessage)
 
 
 @pytest.mark.parametrize("size", range(0, len(FIRST[1]), 5))
 def test_a_truncated_first_message_is_refused(size: int) -> None:
     _, bob, (kind, ciphertext) = first_letter()
-    refused(bob, (kind, ciphertext[:size]), BadMessage)
+    assert_refused(bob, (kind, ciphertext[:size]), BadMessage)
 
 
 def test_replays_are_duplicates_and_change_nothing() -> None:
     alice, bob, first = first_letter()
     bob.read(first)
-    refused(bob, first, Duplicate)
+    assert_refused(bob, first, Duplicate)
     alice.read(bob.seal())
     second, third, fourth = alice.seal(), alice.seal(), alice.seal()
     for letter in (fourth, second):
         bob.read(letter)
-        refused(bob, letter, Duplicate)
+        assert_refused(bob, letter, Duplicate)
     bob.read(third)
     for letter in (first, second, third, fourth):
-        refused(bob, letter, Duplicate)
+        assert_refused(bob, letter, Duplicate)
 
 
 def test_a_replay_into_an_archived_session_is_a_duplicate() -> None:
@@ -99,7 +99,7 @@ def test_a_replay_into_an_archived_session_is_a_duplicate() -> None:
     letter = alice.seal()
     bob.read(letter)
     bob.start(alice.bundle())
-    refused(bob, letter, Duplicate)
+    assert_refused(bob, letter, Duplicate)
 
 
 @QUICK
@@ -107,15 +107,15 @@ def test_a_replay_into_an_archived_session_is_a_duplicate() -> None:
 def test_any_bytes_are_refused(data: bytes, kind: session.Kind) -> None:
     _, bob = acquainted()
     for start in (b"", b"\x33"):
-        refused(bob, (kind, start + data), BadMessage)
+        assert_refused(bob, (kind, start + data), BadMessage)
 
 
 def test_the_wrong_kind_is_refused() -> None:
     alice, bob, (_, ciphertext) = first_letter()
-    refused(bob, ("msg", ciphertext))
+    assert_refused(bob, ("msg", ciphertext))
     bob.read(("pkmsg", ciphertext))
     alice.read(bob.seal())
-    refused(bob, ("pkmsg", alice.seal()[1]), BadMessage)
+    assert_refused(bob, ("pkmsg", alice.seal()[1]), BadMessage)
 
 
 def test_a_message_for_somebody_else_is_refused() -> None:
@@ -123,8 +123,8 @@ def test_a_message_for_somebody_else_is_refused() -> None:
     carol = End("carol")
     alice.stored = None
     alice.start(carol.bundle())
-    refused(bob, alice.seal())
-    refused(bob, ("msg", carol_letter(alice, carol)), BadMessage)
+    assert_refused(bob, alice.seal())
+    assert_refused(bob, ("msg", carol_letter(alice, carol)), BadMessage)
 
 
 def carol_letter(alice: End, carol: End) -> bytes:
@@ -136,7 +136,7 @@ def carol_letter(alice: End, carol: End) -> bytes:
 
 def test_a_message_sent_back_to_its_writer_is_refused() -> None:
     alice, bob = acquainted()
-    refused(alice, alice.seal(), BadMessage)
+    assert_refused(alice, alice.seal(), BadMessage)
     del bob
 
 
@@ -154,7 +154,7 @@ def test_another_identity_around_a_known_session_is_refused() -> None:
         identity=End("mallory").own.identity.public,
         message=second.message.covered + second.message.mac,
     )
-    refused(bob, ("pkmsg", swapped), BadMessage)
+    assert_refused(bob, ("pkmsg", swapped), BadMessage)
 
 
 def test_a_first_message_whose_identity_is_not_its_writers_is_refused() -> None:
@@ -170,7 +170,7 @@ def test_a_first_message_whose_identity_is_not_its_writers_is_refused() -> None:
         identity=End("alice").own.identity.public,
         message=own.message.covered + own.message.mac,
     )
-    refused(bob, ("pkmsg", forged), BadMessage)
+    assert_refused(bob, ("pkmsg", forged), BadMessage)
 
 
 @pytest.mark.parametrize("which", ["base_key", "identity", "ratchet_key"])
@@ -188,9 +188,9 @@ def test_keys_of_low_order_are_refused(which: str) -> None:
         identity=bytes(32) if which == "identity" else message.identity,
         message=covered + mac,
     )
-    refused(bob, ("pkmsg", forged), BadMessage)
+    assert_refused(bob, ("pkmsg", forged), BadMessage)
     alice, bob = acquainted()
-    refused(bob, ("msg", covered_part(bytes(32), 0, 0, bytes(16)) + bytes(8)), BadMessage)
+    assert_refused(bob, ("msg", covered_part(bytes(32), 0, 0, bytes(16)) + bytes(8)), BadMessage)
     del alice
 
 
@@ -203,7 +203,7 @@ def test_a_forged_far_jump_draws_no_randomness_and_moves_nothing() -> None:
         raise AssertionError(f"{count} bytes drawn before the MAC held")
 
     bob.rng = no_randomness
-    refused(bob, ("msg", ciphertext[:-1] + bytes([ciphertext[-1] ^ 1])), BadMessage)
+    assert_refused(bob, ("msg", ciphertext[:-1] + bytes([ciphertext[-1] ^ 1])), BadMessage)
 
 
 def test_an_oversized_message_is_refused_before_any_key_is_looked_for() -> None:
@@ -248,10 +248,10 @@ def test_wrong_padding_and_a_wrong_mac_are_one_error() -> None:
 
 def test_a_failed_first_message_spends_no_prekey() -> None:
     alice, bob, (kind, ciphertext) = first_letter()
-    refused(bob, (kind, ciphertext[:-30] + bytes(1) + ciphertext[-29:]))
+    assert_refused(bob, (kind, ciphertext[:-30] + bytes(1) + ciphertext[-29:]))
     assert len(bob.unspent) == 1
     assert bob.open((kind, ciphertext)).spent_prekey is not None
     assert bob.unspent == {}
     late = alice.seal()
     bob.stored = None
-    refused(bob, late, UnknownPreKey)
+    assert_refused(bob, late, UnknownPreKey)

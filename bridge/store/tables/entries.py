@@ -34,6 +34,5 @@ NEW_LANES = (
     "SELECT lane, MAX(position) AS position FROM entry WHERE position > :position GROUP BY lane ORDER BY 2"
 )
 LAST_POSITION = "SELECT MAX(position) AS position FROM entry"
-OF_ACCOUNT = "SELECT entry_id FROM entry WHERE account_id = :account_id"
 COUNT = "SELECT COUNT(*) AS entries, MIN(accepted_at) AS oldest FROM entry"
 DELETE_OF_ACCOUNT = Statement("DELETE FROM entry WHERE account_id = :account_id AND entry_id <> :entry_id")
