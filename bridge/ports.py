@@ -76,6 +76,27 @@ class Random(Protocol):
         ...
 
 
+class KeyFile(Protocol):
+    """A file that holds a key and that nobody else may read. Every refusal is ``Misconfigured``."""
+
+    @property
+    def name(self) -> str:
+        """What the admin calls it."""
+        ...
+
+    def read(self, max_bytes: int) -> bytes | None:
+        """At most ``max_bytes`` and one more, which shows that it is too long; None when there is no file."""
+        ...
+
+    def make(self, data: bytes) -> None:
+        """Put ``data`` where there is no file yet, durably; a file that is there is left alone."""
+        ...
+
+    def replace(self, data: bytes) -> None:
+        """Put ``data`` in the place of what the file holds, durably."""
+        ...
+
+
 class Stream(Protocol):
     """One open network connection. Every failure is ``TryAgain``."""
 

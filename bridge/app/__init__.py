@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from bridge.adapters.clock import ControlledClock, RealClock
+from bridge.adapters.private_files import PrivateFile
 from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
@@ -206,7 +207,7 @@ class Bridge:
             )
 
     async def _serve(self, parts: Parts, database: Database) -> int:
-        keys = load_signing_keys(Path(self._config.network.signing_key_file))
+        keys = load_signing_keys(PrivateFile(Path(self._config.network.signing_key_file)))
         tokens = IdentityTokens(self._profile, keys, parts.clock, parts.random)
         connector = Interop(
             self._profile, tokens, self._ports.dialer, self._ports.web, parts.clock, parts.random

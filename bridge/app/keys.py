@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bridge.adapters.private_files import PrivateFile
 from bridge.config import Config
 from bridge.ports import Random, Row, Store
 from bridge.store import kinds
@@ -45,7 +46,7 @@ def _master_key(config: Config, random: Random, *, may_make: bool) -> bytes:
     given = config.bridge.master_key
     if given is not None:
         return parse_master_key(given.get_secret_value(), _GIVEN)
-    return load_master_key(Path(config.bridge.master_key_file), random, may_make=may_make)
+    return load_master_key(PrivateFile(Path(config.bridge.master_key_file)), random, may_make=may_make)
 
 
 def _new_keys(vault: Vault, random: Random) -> list[Row]:

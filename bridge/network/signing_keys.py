@@ -10,24 +10,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bridge.errors import LocalProtocolError, Misconfigured
+from bridge.ports import KeyFile
 
 ALGORITHM = "RS256"
 RSA_BITS = 2048
 """What a new key has; enough until 2030 (NIST SP 800-57), and quick at a thousand logins."""
 MIN_RSA_BITS = 2048
 PUBLIC_EXPONENT = 65_537
-MODE = 0o600
 MAX_FILE_BYTES = 64 * 1024
 """Two keys of 16384 bits are under 30 kB."""
 
@@ -104,93 +101,37 @@ def new_signing_key() -> SigningKey:
     return SigningKey(rsa.generate_private_key(PUBLIC_EXPONENT, RSA_BITS))
 
 
-def load_signing_keys(path: Path) -> SigningKeys:
-    """The keys in ``path``, which is made with one key when there is none.
+def load_signing_keys(file: KeyFile) -> SigningKeys:
+    """The keys in ``file``, which is made with one key when there is none.
 
-    Raises ``Misconfigured`` when the file is a link, belongs to another user, can be read by others, or
-    holds anything but one or two RSA keys of 2048 bits or more.
+    Raises ``Misconfigured`` when others may read the file, or it holds anything but one or two RSA keys
+    of 2048 bits or more.
     """
-    try:
-        data = _read(path)
-    except FileNotFoundError:
-        keys = SigningKeys(new_signing_key())
-        save_signing_keys(path, keys)
-        return keys
-    return _parse(path, data)
+    data = file.read(MAX_FILE_BYTES)
+    if data is None:
+        file.make(SigningKeys(new_signing_key()).to_pem())
+        data = file.read(MAX_FILE_BYTES) or b""
+    return _parse(file.name, data)
 
 
-def save_signing_keys(path: Path, keys: SigningKeys) -> None:
-    """Put ``keys`` in the place of what the file holds; a kill leaves the old file or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.unlink(missing_ok=True)
-        file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-        with os.fdopen(file, "wb") as stream:
-            os.fchmod(file, MODE)
-            stream.write(keys.to_pem())
-            stream.flush()
-            os.fsync(file)
-        partial.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise Misconfigured(
-            str(path), f"cannot be made ({error.strerror}).", "Make its folder writable for the bridge."
-        ) from error
+def save_signing_keys(file: KeyFile, keys: SigningKeys) -> None:
+    """Put ``keys`` in the place of what the file holds; a kill leaves the old ones or the new ones."""
+    file.replace(keys.to_pem())
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable as well."""
-    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        what = "is a link." if path.is_symlink() else f"cannot be read ({error.strerror})."
-        raise Misconfigured(
-            str(path), what, "Name a file that the bridge's user owns and alone may read."
-        ) from error
-    try:
-        _check(path, os.fstat(file))
-        return os.read(file, MAX_FILE_BYTES + 1)
-    finally:
-        os.close(file)
-
-
-def _check(path: Path, status: os.stat_result) -> None:
-    mode = stat.S_IMODE(status.st_mode)
-    if not stat.S_ISREG(status.st_mode):
-        raise Misconfigured(str(path), "is not a file.", "Name a file for the signing key.")
-    if status.st_uid != os.geteuid():
-        raise Misconfigured(
-            str(path), "belongs to another user.", f"Run: chown {os.geteuid()} {path}, if it is yours."
-        )
-    if mode != MODE:
-        raise Misconfigured(
-            str(path), f"has the mode {mode:04o}, so others may read it.", f"Run: chmod 0600 {path}"
-        )
-
-
-def _parse(path: Path, data: bytes) -> SigningKeys:
+def _parse(name: str, data: bytes) -> SigningKeys:
     blocks = [block + _END for block in data.split(_END) if block.strip()]
     remedy = "Restore it from your backup, or move it away: a new one is made, which the network fetches."
     if len(data) > MAX_FILE_BYTES or not 1 <= len(blocks) <= 2:
-        raise Misconfigured(str(path), "does not hold one or two private keys.", remedy)
+        raise Misconfigured(name, "does not hold one or two private keys.", remedy)
     keys = []
     for block in blocks:
         try:
             key = serialization.load_pem_private_key(block, password=None)
         except (ValueError, TypeError) as error:
-            raise Misconfigured(str(path), "holds a key that cannot be read.", remedy) from error
+            raise Misconfigured(name, "holds a key that cannot be read.", remedy) from error
         if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < MIN_RSA_BITS:
-            raise Misconfigured(str(path), f"holds a key that is not RSA of {MIN_RSA_BITS} bits.", remedy)
+            raise Misconfigured(name, f"holds a key that is not RSA of {MIN_RSA_BITS} bits.", remedy)
         keys.append(SigningKey(key))
     return SigningKeys(*keys)
 

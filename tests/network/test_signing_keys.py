@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from bridge.adapters.private_files import PrivateFile
 from bridge.errors import LocalProtocolError, Misconfigured
 from bridge.network.signing_keys import SigningKeys, load_signing_keys, save_signing_keys
 from tests.network.support import another_signing_key, signing_keys
@@ -20,11 +21,11 @@ from tests.network.support import another_signing_key, signing_keys
 
 def test_the_file_is_made_at_the_first_start_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "signing.pem"
-    made = load_signing_keys(path)
+    made = load_signing_keys(PrivateFile(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert made.current.private.key_size >= 2048
     assert [file.name for file in tmp_path.iterdir()] == ["signing.pem"]
-    assert load_signing_keys(path).jwks() == made.jwks()
+    assert load_signing_keys(PrivateFile(path)).jwks() == made.jwks()
 
 
 def test_what_is_published_is_public_and_has_the_published_members() -> None:
@@ -53,8 +54,8 @@ def test_a_rotation_publishes_first_then_signs_then_drops_the_old_key(tmp_path: 
     steps.append(steps[-1].without_other())
     seen = []
     for keys in steps:
-        save_signing_keys(path, keys)
-        read = load_signing_keys(path)
+        save_signing_keys(PrivateFile(path), keys)
+        read = load_signing_keys(PrivateFile(path))
         seen.append((read.current.kid, {key["kid"] for key in read.jwks()["keys"]}))
     assert seen == [
         (old.kid, {old.kid, new.kid}),
@@ -75,26 +76,36 @@ def test_a_rotation_is_finished_before_the_next_begins() -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777, 0o400])
 def test_a_file_of_another_mode_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "signing.pem"
-    save_signing_keys(path, signing_keys())
+    save_signing_keys(PrivateFile(path), signing_keys())
     path.chmod(mode)
     with pytest.raises(Misconfigured, match=f"chmod 0600 {path}"):
-        load_signing_keys(path)
+        load_signing_keys(PrivateFile(path))
 
 
 @pytest.mark.threat("S28")
 def test_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
-    save_signing_keys(target, signing_keys())
+    save_signing_keys(PrivateFile(target), signing_keys())
     link.symlink_to(target)
     with pytest.raises(Misconfigured, match="is a link"):
-        load_signing_keys(link)
+        load_signing_keys(PrivateFile(link))
     with pytest.raises(Misconfigured, match="is not a file"):
-        load_signing_keys(tmp_path)
+        load_signing_keys(PrivateFile(tmp_path))
+
+
+@pytest.mark.threat("S28")
+def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    save_signing_keys(PrivateFile(folder / "signing.pem"), signing_keys())
+    folder.chmod(0o777)
+    with pytest.raises(Misconfigured, match="chmod 0700"):
+        load_signing_keys(PrivateFile(folder / "signing.pem"))
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be made"):
-        load_signing_keys(tmp_path / "missing" / "signing.pem")
+        load_signing_keys(PrivateFile(tmp_path / "missing" / "signing.pem"))
 
 
 def _pem(key: PrivateKeyTypes) -> bytes:
@@ -119,7 +130,7 @@ def test_a_file_with_anything_else_in_it_is_refused_and_not_replaced(tmp_path: P
         path.write_bytes(data)
         path.chmod(0o600)
         with pytest.raises(Misconfigured):
-            load_signing_keys(path)
+            load_signing_keys(PrivateFile(path))
         assert path.read_bytes() == data
 
 

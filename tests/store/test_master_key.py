@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.adapters.private_files import PrivateFile
 from bridge.errors import Misconfigured
 from bridge.store.master_key import load_master_key, parse_master_key
 from tests.peers.presence import missing
@@ -27,27 +28,27 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
 
 def test_the_first_start_makes_the_file_and_later_ones_read_it(path: Path) -> None:
     random = CountedRandom()
-    key = load_master_key(path, random, may_make=True)
+    key = load_master_key(PrivateFile(path), random, may_make=True)
     assert len(key) == 32 and random.calls == 1
     assert path.stat().st_mode & 0o7777 == 0o600
-    assert load_master_key(path, random, may_make=True) == key and random.calls == 1
+    assert load_master_key(PrivateFile(path), random, may_make=True) == key and random.calls == 1
     assert [each.name for each in path.parent.iterdir()] == ["master.key"]
 
 
 def test_a_file_that_is_missing_where_something_is_sealed_is_not_made(path: Path) -> None:
     random = CountedRandom()
     with pytest.raises(Misconfigured, match="Restore the master key") as refusal:
-        load_master_key(path, random, may_make=False)
+        load_master_key(PrivateFile(path), random, may_make=False)
     assert refusal.value.exit_code == 42
     assert not list(path.parent.iterdir()) and random.calls == 0
-    key = load_master_key(path, random, may_make=True)
-    assert load_master_key(path, random, may_make=False) == key
+    key = load_master_key(PrivateFile(path), random, may_make=True)
+    assert load_master_key(PrivateFile(path), random, may_make=False) == key
 
 
 def test_a_wide_umask_does_not_widen_the_file(path: Path) -> None:
     before = os.umask(0)
     try:
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o7777 == 0o600
@@ -60,7 +61,7 @@ def test_a_wide_umask_does_not_widen_the_file(path: Path) -> None:
 def test_a_file_of_any_other_mode_is_refused(path: Path, mode: int) -> None:
     write(path, KEY.hex(), mode)
     with pytest.raises(Misconfigured, match="chmod 0600") as refusal:
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     assert refusal.value.exit_code == 11
     assert path.read_text() == KEY.hex()
 
@@ -70,10 +71,10 @@ def test_a_link_is_refused(path: Path, tmp_path: Path) -> None:
     write(tmp_path / "real", KEY.hex())
     path.symlink_to(tmp_path / "real")
     with pytest.raises(Misconfigured, match="is a link"):
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     (tmp_path / "real").unlink()
     with pytest.raises(Misconfigured, match="is a link"):
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     assert not (tmp_path / "real").exists()
 
 
@@ -82,7 +83,7 @@ def test_a_link_is_refused(path: Path, tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(path: Path, make: object) -> None:
     make(path)  # type: ignore[operator]
     with pytest.raises(Misconfigured, match="is not a file"):
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
 
 
 @pytest.mark.threat("S28")
@@ -92,7 +93,7 @@ def test_a_file_of_another_user_is_refused(path: Path) -> None:
     write(path, KEY.hex())
     os.chown(path, 12345, -1)
     with pytest.raises(Misconfigured, match="another user"):
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
 
 
 @pytest.mark.threat("S28")
@@ -101,7 +102,7 @@ def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.raises(Misconfigured, match="chmod 0700"):
-        load_master_key(folder / "master.key", CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(folder / "master.key"), CountedRandom(), may_make=True)
 
 
 @pytest.mark.parametrize(
@@ -111,23 +112,23 @@ def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_holds_no_key_is_refused_and_kept(path: Path, text: str) -> None:
     write(path, text)
     with pytest.raises(Misconfigured, match="64 hexadecimal digits"):
-        load_master_key(path, CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     assert path.read_text() == text
 
 
 @pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper(), KEY.hex() + "\n", KEY.hex() + "\r\n"])
 def test_a_key_is_read_in_the_forms_editors_leave(path: Path, text: str) -> None:
     write(path, text)
-    assert load_master_key(path, CountedRandom(), may_make=True) == KEY
+    assert load_master_key(PrivateFile(path), CountedRandom(), may_make=True) == KEY
     assert parse_master_key(text, "config") == KEY
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be made"):
-        load_master_key(tmp_path / "no" / "master.key", CountedRandom(), may_make=True)
+        load_master_key(PrivateFile(tmp_path / "no" / "master.key"), CountedRandom(), may_make=True)
 
 
 def test_what_an_earlier_start_left_half_written_is_no_key(path: Path) -> None:
     path.with_name("master.key.partial").write_text("half")
-    key = load_master_key(path, CountedRandom(), may_make=True)
+    key = load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     assert path.read_text().strip() == key.hex()
