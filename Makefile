@@ -9,7 +9,7 @@ ONCE ?=
 BIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deep nightly bench image format reference lock clean
+.PHONY: help demo test check deep bench image format reference lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,24 +20,18 @@ demo: ## a real homeserver, the sandbox and the bridge; watch a conversation, th
 
 test: check ## check, then every test: ten minutes on two cores (REQUIRE_ALL=1: a missing program is a failure)
 	@$(SETUP) synapse peers
-	@$(VENV)/pytest -m "not deep and not nightly" --ignore=tests/house -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)/pytest -m "not deep" --ignore=tests/house -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: ## format, lint, types, the rules of the house; under a minute
 	@$(SETUP) test
 	@$(VENV)/ruff format --check --quiet $(CODE) || { echo "Not formatted: run 'make format'."; exit 1; }
 	@$(VENV)/ruff check --quiet $(CODE)
 	@$(VENV)/mypy $(CODE)
-	@$(VENV)/pytest -q -m "not deep and not nightly" -n $(WORKERS) tests/house
+	@$(VENV)/pytest -q -m "not deep" -n $(WORKERS) tests/house
 
-deep: ## the longer forms of the tests: forty minutes
+deep: ## the longer forms of the tests, among them a kill at every failpoint: forty minutes
 	@$(SETUP) test synapse peers
 	@$(VENV)/pytest -m deep -n $(WORKERS) --dist loadfile $(ARGS)
-
-# Every failpoint on both engines, a quarter of an hour. `make test` has a sample of it; the whole is not part of a
-# merge until its script waits for the right things on a busy machine as well.
-nightly: ## kill the conversation at every failpoint, on both engines
-	@$(SETUP) test synapse peers
-	@$(VENV)/pytest -m nightly -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: ## measure, as ratios of one run
 	@$(SETUP) test peers

@@ -108,6 +108,10 @@ class Stream(Protocol):
         """Hand ``data`` to the network; returns when its buffer has room again."""
         ...
 
+    async def finish(self) -> None:
+        """Say that nothing more will be sent; what the other end still sends can be received."""
+        ...
+
     async def close(self) -> None:
         """Close; harmless when already closed."""
         ...

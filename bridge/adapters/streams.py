@@ -46,6 +46,13 @@ class TcpStream:
         except OSError as error:
             raise TryAgain(f"{step.value}: {type(error).__name__}") from error
 
+    async def finish(self) -> None:
+        """Say that nothing more will be sent; what the other end still sends can be received."""
+        try:
+            self._writer.write_eof()
+        except OSError as error:
+            raise TryAgain(f"finish: {type(error).__name__}") from error
+
     async def close(self) -> None:
         """Close; harmless when already closed."""
         self._writer.close()

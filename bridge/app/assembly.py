@@ -17,7 +17,7 @@ from bridge.flow.enlisting import Enlisting
 from bridge.flow.inbound import MESSAGE_IN, Inbound
 from bridge.flow.keyring import Keyring
 from bridge.flow.leaving import Leaving
-from bridge.flow.line import Hooks
+from bridge.flow.line_life import Hooks
 from bridge.flow.outbound import Outbound
 from bridge.flow.parts import Parts
 from bridge.flow.people import People

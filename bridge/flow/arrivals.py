@@ -1,4 +1,4 @@
-"""What the reader does with a stanza: store it as it came, then say what acknowledges it.
+"""What the reader does with stanzas: store them as they came, then say what acknowledges them.
 
 One dispatch table, a row for each family. What cannot be read is acknowledged with the number the
 network has for it, counted in the log, and never ends the connection.
@@ -6,7 +6,7 @@ network has for it, counted in the log, and never ends the connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -57,29 +57,39 @@ class Arrivals:
             "notification": self._notification,
         }
 
-    async def take(self, unlocked: Unlocked, stanza: Stanza) -> Stanza | None:
-        """Store what arrived; the acknowledgement to send, if there is one. Raises ``TryAgain``."""
+    async def take(self, unlocked: Unlocked, stanzas: Sequence[Stanza]) -> Sequence[Stanza]:
+        """Store what arrived together, in one commit; what acknowledges it, in order. Raises ``TryAgain``."""
+        news: list[New] = []
+        answers: list[Stanza] = []
+        for stanza in stanzas:
+            new, answer = self._read(unlocked, stanza)
+            news += [new] if new is not None else []
+            answers += [answer] if answer is not None else []
+        if news:
+            await self._store(unlocked, news)
+        return answers
+
+    async def _store(self, unlocked: Unlocked, news: Sequence[New]) -> None:
+        account = unlocked.account
+        rows = self._parts.journal.rows(*news)
+        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
+        await self._parts.store.commit(kinds.unit(kinds.ARRIVE, fence=fence, add=rows, remember=rows))
+
+    def _read(self, unlocked: Unlocked, stanza: Stanza) -> tuple[New | None, Stanza | None]:
+        """What is to be stored of a stanza, and what acknowledges it; often only one of them, or neither."""
         if stanza.tag in WITHOUT_ACKNOWLEDGEMENT:
-            return None
+            return None, None
         identifier = stanza.attributes.get("id")
         if isinstance(identifier, str) and "\0" in identifier:
-            return self._not_understood(stanza, PARSING_ERROR)  # no database keeps such a text
+            return None, _not_understood(stanza, PARSING_ERROR)  # no database keeps such a text
         family = self._families.get(stanza.tag)
         if family is None:
-            return self._not_understood(stanza, UNRECOGNISED_STANZA)
+            return None, _not_understood(stanza, UNRECOGNISED_STANZA)
         try:
             new, answer = family(unlocked, stanza)
         except RemoteProtocolError:
-            return self._not_understood(stanza, PARSING_ERROR)
-        if new is not None:
-            await self._store(unlocked, new)
-        return answer.to_stanza("to")
-
-    async def _store(self, unlocked: Unlocked, new: New) -> None:
-        account = unlocked.account
-        rows = self._parts.journal.rows(new)
-        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
-        await self._parts.store.commit(kinds.unit(kinds.ARRIVE, fence=fence, add=rows, remember=rows))
+            return None, _not_understood(stanza, PARSING_ERROR)
+        return new, answer.to_stanza("to")
 
     def _message(self, unlocked: Unlocked, stanza: Stanza) -> Taken:
         arrived = message.parse(stanza, "from")
@@ -109,10 +119,11 @@ class Arrivals:
             case _:
                 return None, answer
 
-    def _not_understood(self, stanza: Stanza, error: int) -> Stanza | None:
-        """A negative acknowledgement, where the stanza says whose and which it is."""
-        LOG.warning("stanza not understood", code=error)
-        identifier, peer = stanza.attributes.get("id"), stanza.attributes.get("from")
-        if not isinstance(identifier, str) or not isinstance(peer, Jid):
-            return None
-        return Ack(cls=stanza.tag, id=identifier, peer=peer, error=error).to_stanza("to")
+
+def _not_understood(stanza: Stanza, error: int) -> Stanza | None:
+    """A negative acknowledgement, where the stanza says whose and which it is."""
+    LOG.warning("stanza not understood", code=error)
+    identifier, peer = stanza.attributes.get("id"), stanza.attributes.get("from")
+    if not isinstance(identifier, str) or not isinstance(peer, Jid):
+        return None
+    return Ack(cls=stanza.tag, id=identifier, peer=peer, error=error).to_stanza("to")

@@ -15,7 +15,8 @@ from bridge.e2ee.bundle import PreKeyBundle
 from bridge.e2ee.keys import OwnKeys, PreKey, SignedPreKey
 from bridge.errors import RemoteProtocolError, TryAgain
 from bridge.flow.keyring import Keyring
-from bridge.flow.line import Awaited, Hooks, Keeper, Line
+from bridge.flow.line import Awaited, Line
+from bridge.flow.line_life import Hooks, LineLife
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId, Jid
 from bridge.network.connector import Connector, Link
@@ -39,11 +40,11 @@ class Connections:
         self._keyring = keyring
         self._connector = connector
         self._lines: dict[AccountId, Line] = {}
-        self._keeper: Keeper | None = None
+        self._life: LineLife | None = None
 
     def attach(self, hooks: Hooks) -> None:
         """What the lines tell the flows; the flows need the connections first."""
-        self._keeper = Keeper(self._parts, self._keyring, self._connector, hooks)
+        self._life = LineLife(self._parts, self._keyring, self._connector, hooks)
 
     @asynccontextmanager
     async def _use(self, account_id: AccountId) -> AsyncIterator[tuple[Line, Link]]:
@@ -127,8 +128,8 @@ class Connections:
         """Whether the account is connected now; if so, its days without a connection begin anew."""
         if self.open_link(account_id) is None:
             return False
-        assert self._keeper is not None
-        await self._keeper.seen(account_id)
+        assert self._life is not None
+        await self._life.seen(account_id)
         return True
 
     def enlisted(self, account_id: AccountId) -> None:
@@ -158,9 +159,9 @@ class Connections:
             await self.forget(account_id)
 
     def _line(self, account_id: AccountId) -> Line:
-        assert self._keeper is not None
+        assert self._life is not None
         line = self._lines.get(account_id)
         if line is None:
             line = self._lines[account_id] = Line(account_id)
-            line.task = asyncio.get_running_loop().create_task(self._keeper.live(line))
+            line.task = asyncio.get_running_loop().create_task(self._life.live(line))
         return line

@@ -21,12 +21,11 @@ from bridge.wire.login import REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.people import Person
 
-OnStanza = Callable[[Stanza], Awaitable[Stanza | None]]
-"""Takes one stanza that arrived, and gives what acknowledges it, which then leaves in order.
+OnStanzas = Callable[[Sequence[Stanza]], Awaitable[Sequence[Stanza]]]
+"""Takes the stanzas that arrived together, and gives what acknowledges them, which then leaves in order.
 
-The next is not read before it returns, so it waits on nothing but the store. ``RemoteProtocolError``
-means that the stanza has no meaning: it is passed over. When it raises anything else, the connection
-ends and what was not acknowledged comes again."""
+The next are not read before it returns, so it waits on nothing but the store. When it raises, the
+connection ends and what was not acknowledged comes again."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +137,12 @@ class Link(Protocol):
         """Remove the account from the network; keys are destroyed after this returns."""
         ...
 
+    async def finish(self) -> None:
+        """End the connection once nothing is on its way to us: what still came was given to the handler."""
+        ...
+
     async def close(self) -> None:
-        """End the connection; harmless when it ended before."""
+        """End the connection at once; harmless when it ended before."""
         ...
 
 
@@ -151,7 +154,7 @@ class Connector(Protocol):
         ...
 
     async def connect(
-        self, credentials: Credentials, on_stanza: OnStanza, *, reason: int = REASON_USER_ACTIVATED
+        self, credentials: Credentials, on_stanzas: OnStanzas, *, reason: int = REASON_USER_ACTIVATED
     ) -> Link:
         """Log in. ``reason`` is one of ``REASON_`` in ``wire.login``.
 

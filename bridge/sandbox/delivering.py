@@ -14,7 +14,7 @@ from bridge.sandbox.conditions import Ending
 from bridge.sandbox.faults import Kind
 from bridge.sandbox.log import Sending
 from bridge.sandbox.mailbox import Entry, Key
-from bridge.sandbox.outputs import Close, Send
+from bridge.sandbox.outputs import Close, Hold, Send
 from bridge.sandbox.registry import DAY_S, Account
 from bridge.sandbox.spoiling import with_a_bad_mac
 from bridge.sandbox.state import State
@@ -163,6 +163,8 @@ def _send_live(state: State, account: Account, connection: int, entry: Entry, no
     if held_back is None and state.faults.take(Kind.REORDER, account.jid):
         state.held_back[account.jid] = entry
         return
+    if state.faults.take(Kind.UNDER_WAY, account.jid):
+        state.outputs.append(Hold(connection))
     times = 2 if state.faults.take(Kind.DUPLICATE_STANZA, account.jid) else 1
     for each in [entry] * times + ([held_back] if held_back is not None else []):
         _note_sent(state, each, connection, now, offline=False)

@@ -32,6 +32,8 @@ class Kind(Enum):
     """A message for the account is held back until the next one was sent."""
     DUPLICATE_STANZA = "duplicate_stanza"
     """A message for the account is sent twice."""
+    UNDER_WAY = "under_way"
+    """A message for the account, and all behind it, is on its way until the client ended its side."""
     BAD_MAC = "bad_mac"
     """A message for the account arrives with one bit of its MAC flipped."""
     CUT_OUTGOING = "cut_outgoing"

@@ -39,6 +39,13 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """Whatever is sent on a connection from now on arrives only after its client's last word (a fault)."""
+
+    connection: int
+
+
+@dataclass(frozen=True)
 class WakeUp:
     """``POST`` to the partner: ``body`` is JSON, ``token`` the bearer token."""
 
@@ -56,4 +63,4 @@ class FetchKeys:
     url: str
 
 
-Output = Send | SendBytes | Close | Cut | WakeUp
+Output = Send | SendBytes | Close | Cut | Hold | WakeUp

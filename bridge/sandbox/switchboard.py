@@ -14,7 +14,7 @@ from bridge.curve import KEY_BYTES, KeyPair, key_pair
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 from bridge.sandbox.faults import Kind
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.outputs import Close, Cut, FetchKeys, Send, SendBytes, WakeUp
+from bridge.sandbox.outputs import Close, Cut, FetchKeys, Hold, Send, SendBytes, WakeUp
 from bridge.wire.certificate import make_chain
 from bridge.wire.connection import Event, HandshakeCompleted, ServerConnection, StanzaReceived, State
 
@@ -60,12 +60,14 @@ class SandboxConnection(ServerConnection):
 @dataclass
 class Line:
     """One connection. ``outgoing`` and ``incoming`` are the bytes left until a fault cuts it, None for no
-    fault; ``events`` came but were not given to the rules yet."""
+    fault; ``events`` came but were not given to the rules yet; ``held`` was sent but is under way until the
+    client ended its side, None for no such fault."""
 
     number: int
     noise: SandboxConnection
     outgoing: int | None = None
     incoming: int | None = None
+    held: bytearray | None = None
     events: deque[Event] = field(default_factory=deque)
 
 
@@ -133,6 +135,7 @@ class Switchboard:
             elif isinstance(event, StanzaReceived):
                 self.gatekeeper.take(number, event.stanza, now)
             else:
+                self._deliver_held(line)
                 self._hang_up(line, now)
             line.events.popleft()
             self._carry_out(now)
@@ -169,7 +172,7 @@ class Switchboard:
             if line is not None:
                 self._flush(line, now)
 
-    def _put(self, line: Line, output: Send | SendBytes | Close | Cut, now: float) -> None:
+    def _put(self, line: Line, output: Send | SendBytes | Close | Cut | Hold, now: float) -> None:
         match output:
             case Send():
                 line.noise.send(output.stanza)
@@ -178,6 +181,9 @@ class Switchboard:
             case Close():
                 self._flush(line, now)
                 self._hang_up(line, now)
+            case Hold():
+                self._flush(line, now)
+                line.held = bytearray()
             case Cut():
                 self._flush(line, now)
                 line.outgoing = output.after_bytes
@@ -189,12 +195,19 @@ class Switchboard:
         data = line.noise.data_to_send()
         if not data:
             return
+        if line.held is not None:
+            line.held += data
+            return
         if line.outgoing is not None:
             data, line.outgoing = data[: line.outgoing], line.outgoing - len(data)
         if data:
             self._doings.append(Write(line.number, data))
         if line.outgoing is not None and line.outgoing <= 0:
             self._hang_up(line, now)
+
+    def _deliver_held(self, line: Line) -> None:
+        if line.held:
+            self._doings.append(Write(line.number, bytes(line.held)))
 
     def _hang_up(self, line: Line, now: float, *, at_once: bool = False) -> None:
         if self._lines.pop(line.number, None) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from bridge.adapters.web_client import WebClient
 from bridge.curve import KeyPair, key_pair
 from bridge.e2ee.keys import OwnKeys, SignedPreKey, new_own_keys, new_signed_prekey
 from bridge.ids import Jid
-from bridge.network.connector import Credentials, Enlisted, Enlistment, OnStanza
+from bridge.network.connector import Credentials, Enlisted, Enlistment, OnStanzas
 from bridge.network.interop.connector import Interop, people_names
 from bridge.network.interop.link import InteropLink
 from bridge.network.push_keys import PushKeys
@@ -53,8 +53,10 @@ class User:
     def enlistment(self) -> Enlistment:
         return Enlistment(self.identifier, self.name, self.static, self.own, self.signed)
 
-    async def __call__(self, stanza: Stanza) -> None:
-        self.seen.put_nowait(stanza)
+    async def __call__(self, stanzas: Sequence[Stanza]) -> Sequence[Stanza]:
+        for stanza in stanzas:
+            self.seen.put_nowait(stanza)
+        return ()
 
     def credentials(self, login: Jid) -> Credentials:
         return Credentials(login, self.static, self.own.identity.public, self.identifier, self.name)
@@ -110,9 +112,9 @@ async def bridge_at(running: Running) -> AsyncIterator[Bridge]:
 
 @asynccontextmanager
 async def live(
-    bridge: Bridge, user: User, login: Jid, on_stanza: OnStanza | None = None
+    bridge: Bridge, user: User, login: Jid, on_stanzas: OnStanzas | None = None
 ) -> AsyncIterator[InteropLink]:
-    link = await bridge.connector.connect(user.credentials(login), on_stanza or user)
+    link = await bridge.connector.connect(user.credentials(login), on_stanzas or user)
     try:
         yield link
     finally:

@@ -26,6 +26,7 @@ from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.receipt import Receipt
 from tests.contract.own_edges import Bridge, User, bridge_at, is_a, live
 from tests.contract.support import PATIENCE_S, VARIANTS, Running, SandboxControl, control_of, sandbox_process
+from tests.network.support import each
 
 _numbers = itertools.count(1)
 
@@ -263,11 +264,11 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
         first = await bridge.first(user, is_a(Message))
 
     async def acknowledge(stanza: Stanza) -> Stanza | None:
-        await user(stanza)
+        await user([stanza])
         word = bridge.read(stanza)
         return Ack("message", word.id, word.peer).to_stanza("to") if isinstance(word, Message) else None
 
-    async with live(bridge, user, login, acknowledge):
+    async with live(bridge, user, login, each(acknowledge)):
         again = await bridge.first(user, is_a(Message))
         assert (first.id, again.id, again.ciphertext) == (written, written, first.ciphertext)
         assert again.offline
@@ -276,6 +277,21 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
             return bool((await control.account(user.identifier))["mailbox"] == 0)
 
         assert await control.until(empty)
+
+
+@pytest.mark.fault("F42")
+async def test_a_message_that_crosses_the_end_of_the_connection_is_still_stored(
+    bridge: Bridge, control: SandboxControl
+) -> None:
+    user, login = await bridge.enlisted()
+    mira = await control.add_person("whatsapp", f"+4915100004{next(_numbers):02}", "Mira")
+    async with live(bridge, user, login) as link:
+        await link.upload_keys(user.own, user.signed, new_prekeys(1, 20, os.urandom))
+        await control.fault("under_way", account=user.identifier)
+        written = await control.write(mira["jid"], str(login), "Are you leaving?")
+        await link.finish()
+        assert (await link.ended()).why is Why.CLOSED
+        assert (await bridge.first(user, is_a(Message))).id == written
 
 
 # Push

@@ -138,10 +138,10 @@ PATCHES: Sequence[Patch] = (
         [
             Edit(
                 "flow/arrivals.py",
-                """            await self._store(unlocked, new)
+                """            await self._store(unlocked, news)
 """,
                 """            import asyncio
-            self._late = asyncio.ensure_future(self._store(unlocked, new))
+            self._late = asyncio.ensure_future(self._store(unlocked, news))
 """,
             )
         ],

@@ -176,6 +176,9 @@ class FaultyStream:
         await self._inner.send(data, step=step)
         await self._points.passing(where, "after")
 
+    async def finish(self) -> None:
+        await self._inner.finish()
+
     async def close(self) -> None:
         await self._inner.close()
 

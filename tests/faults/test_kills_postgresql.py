@@ -14,7 +14,7 @@ from tests.faults.kills import survives, unharmed
 from tests.faults.ports import Passed
 from tests.store.engines import PostgresServer
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.faults.failpoints import FAILURES, KILLS, faults
 from tests.faults.kills import sqlite, survives, unharmed
 from tests.faults.ports import Fault, Passed
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

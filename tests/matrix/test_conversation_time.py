@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.matrix.world import Network, User, World
+from tests.matrix.world import LINGER_S, Network, User, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,6 +29,21 @@ async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
     assert (push["account"], push["status"]) == (account["jid"], 200)
     (entry,) = [each for each in (await network.log())["n_in"] if each["account"] == account["jid"]][-1:]
     assert [sending["offline"] for sending in entry["sent"]] == [True]
+
+
+async def test_a_message_that_crosses_the_end_of_an_idle_connection_arrives_without_a_wake_up(
+    world: World, network: Network, ada: User
+) -> None:
+    anna, portal = await world.chat(network, ada)
+    before, pushes = await network.logins(ada.id), len((await network.log())["pushes"])
+    await network.fault("under_way", account=ada.id)
+    await network.write(anna.jid, ada.id, "Are you leaving?")
+    await ada.until(
+        lambda each: each.body == "Are you leaving?", meanwhile=lambda: network.advance(LINGER_S + 1)
+    )
+    assert await ada.count(portal, "Are you leaving?") == 1
+    assert await network.logins(ada.id) > before
+    assert len((await network.log())["pushes"]) == pushes
 
 
 async def test_what_the_user_writes_opens_a_closed_connection(

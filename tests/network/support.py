@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -12,7 +12,7 @@ from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
 from bridge.e2ee.keys import OwnKeys, SignedPreKey, new_own_keys, new_signed_prekey
 from bridge.ids import Jid
-from bridge.network.connector import Credentials
+from bridge.network.connector import Credentials, OnStanzas
 from bridge.network.interop.connector import Interop
 from bridge.network.interop.link import InteropLink
 from bridge.network.signing_keys import SigningKey, SigningKeys, new_signing_key
@@ -250,11 +250,23 @@ class Inbox:
     def __init__(self) -> None:
         self.stanzas: asyncio.Queue[Stanza] = asyncio.Queue()
 
-    async def __call__(self, stanza: Stanza) -> None:
-        self.stanzas.put_nowait(stanza)
+    async def __call__(self, stanzas: Sequence[Stanza]) -> Sequence[Stanza]:
+        for stanza in stanzas:
+            self.stanzas.put_nowait(stanza)
+        return ()
 
     async def next(self) -> Stanza:
         return await self.stanzas.get()
+
+
+def each(handler: Callable[[Stanza], Awaitable[Stanza | None]]) -> OnStanzas:
+    """A handler that looks at one stanza at a time."""
+
+    async def on_stanzas(stanzas: Sequence[Stanza]) -> Sequence[Stanza]:
+        answers = [await handler(stanza) for stanza in stanzas]
+        return [answer for answer in answers if answer is not None]
+
+    return on_stanzas
 
 
 class Both:
@@ -266,14 +278,14 @@ class Both:
 
 @asynccontextmanager
 async def connected(
-    on_stanza: Callable[[Stanza], Any] | None = None, *, dialer: Dialer | None = None, **changes: Any
+    on_stanzas: OnStanzas | None = None, *, dialer: Dialer | None = None, **changes: Any
 ) -> AsyncIterator[Both]:
     """Both ends after a login, closed at the end."""
     async with serving() as server:
         clock, inbox = ManualClock(NOW), Inbox()
         connector = interop(profile(server.port, **changes), clock=clock, dialer=dialer)
         link, peer = await asyncio.gather(
-            connector.connect(CREDENTIALS, on_stanza or inbox), server.accepted()
+            connector.connect(CREDENTIALS, on_stanzas or inbox), server.accepted()
         )
         try:
             yield Both(link, peer, inbox, clock)
@@ -297,6 +309,9 @@ class Around:
 
     async def send(self, data: bytes, *, step: Step) -> None:
         await self.inner.send(data, step=step)
+
+    async def finish(self) -> None:
+        await self.inner.finish()
 
     async def close(self) -> None:
         await self.inner.close()

@@ -9,10 +9,11 @@ import pytest
 
 from bridge.errors import TryAgain
 from bridge.network.backoff import End, Why
+from bridge.network.interop.channel import FINISH_LIMIT_S
 from bridge.ports import Step, Stream
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, StreamError
-from tests.network.support import Stuck, Through, connected, message
+from tests.network.support import Stuck, Through, connected, each, message
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ async def test_the_handler_may_close_the_connection() -> None:
     async def handler(stanza: Stanza) -> None:
         await links[0].close()
 
-    async with connected(handler) as both:
+    async with connected(each(handler)) as both:
         links.append(both.link)
         await both.peer.send(message("1"))
         assert await both.link.ended() == End(Why.CLOSED)
@@ -122,4 +123,50 @@ async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame
         sending.cancel()
         await asyncio.wait([sending])
         assert sending.cancelled()
+        assert both.link.end == End(Why.LOST)
+
+
+async def test_finishing_takes_what_was_on_its_way_and_sends_nothing_more() -> None:
+    async with connected() as both:
+        finishing = asyncio.create_task(both.link.finish())
+        await both.peer.ends()
+        with pytest.raises(TryAgain, match="is ending"):
+            await both.link.send(message("1"), step=Step.SEND)
+        await both.peer.send(message("on its way"))
+        assert (await both.inbox.next()).attributes["id"] == "on its way"
+        assert not finishing.done()
+        both.peer.hang_up()
+        await finishing
+        assert both.link.end == End(Why.CLOSED)
+
+
+async def test_what_waits_for_an_answer_when_the_connection_is_finished_is_told() -> None:
+    async with connected() as both:
+        asking = asyncio.create_task(both.link.prekey_count())
+        await both.peer.receive()
+        finishing = asyncio.create_task(both.link.finish())
+        await both.peer.ends()
+        both.peer.hang_up()
+        await finishing
+        with pytest.raises(TryAgain, match="has ended: closed"):
+            await asking
+
+
+async def test_a_server_that_does_not_end_its_side_is_left() -> None:
+    async with connected() as both:
+        finishing = asyncio.create_task(both.link.finish())
+        await both.peer.ends()
+        await both.clock.waited_for(FINISH_LIMIT_S)
+        await both.clock.advance(FINISH_LIMIT_S - 0.1)
+        assert not finishing.done()
+        await both.clock.advance(0.1)
+        await finishing
+        assert both.link.end == End(Why.CLOSED)
+
+
+async def test_a_finish_after_the_end_is_harmless() -> None:
+    async with connected() as both:
+        both.peer.hang_up()
+        await both.link.ended()
+        await both.link.finish()
         assert both.link.end == End(Why.LOST)

@@ -2,6 +2,7 @@
 
 Laws. The reader waits on nothing but the injected handler (which waits on nothing but the store): no
 answer to anything we ask is awaited by it, else a contact who writes while we fetch keys stops us both.
+What arrived in one read is handed over together, so that it can be stored together.
 What the handler returns is sent by a task of its own, in order; only when very many of those wait does
 the reader stop, so that a server that does not read is not read either (reliability F47).
 The connection ends once, for one reason; every waiting question then fails with ``TryAgain``.
@@ -11,13 +12,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from itertools import groupby
 from typing import Any
 
 import structlog
 
 from bridge.errors import BridgeError, LocalProtocolError, RemoteProtocolError, TryAgain
 from bridge.network.backoff import End, Why
-from bridge.network.connector import OnStanza
+from bridge.network.connector import OnStanzas
 from bridge.network.errors import NetworkBusy, QuestionRefused
 from bridge.ports import Clock, Random, Step, Stream
 from bridge.profile import Timers
@@ -31,6 +34,10 @@ PASSING_IQ_ERRORS = frozenset({429, 500, 503, 530})
 NOT_IMPLEMENTED = 501
 MAX_REPLIES_WAITING = 1000
 """Acknowledgements and answers that may wait to leave, some 100 kB: a burst from the mailbox passes."""
+FINISH_LIMIT_S = 5.0
+"""How long the server may take to end its side after we ended ours: a few round trips."""
+OURS = frozenset({"iq", "stream:error", "failure"})
+"""Stanzas about the connection itself; all others are the handler's."""
 
 Question = Callable[[str], Stanza]
 """Makes the stanza of a question from its id."""
@@ -46,14 +53,14 @@ class Channel:
         stream: Stream,
         connection: ClientConnection,
         *,
-        on_stanza: OnStanza,
+        on_stanzas: OnStanzas,
         clock: Clock,
         random: Random,
         timers: Timers,
     ) -> None:
         self._stream = stream
         self._connection = connection
-        self._on_stanza = on_stanza
+        self._on_stanzas = on_stanzas
         self._clock = clock
         self._timers = timers
         self._asked: dict[str, asyncio.Future[iq.Result]] = {}
@@ -62,6 +69,7 @@ class Channel:
         self._replies: asyncio.Queue[tuple[Stanza, Step]] = asyncio.Queue(MAX_REPLIES_WAITING)
         self._heard = 0
         self._storing = False
+        self._finishing = False
         self._turn = asyncio.Lock()
         self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,8 +128,23 @@ class Channel:
             if answer.done() and not answer.cancelled():
                 answer.exception()  # nobody else will ask for it
 
+    async def finish(self) -> None:
+        """End our side, store what the server sent before it knew, and close.
+
+        A server that has given something to a connection wakes nobody for it any more; only at its
+        own end can we tell that nothing is on its way. What comes now is not acknowledged, so it comes
+        again on the next connection.
+        """
+        with suppress(TimeoutError, TryAgain):
+            async with self._clock.limit(FINISH_LIMIT_S):
+                async with self._turn:
+                    self._finishing = True
+                    await self._stream.finish()
+                await self.ended()
+        await self.close()
+
     async def close(self) -> None:
-        """End the connection, and wait until nothing of it runs; harmless when it ended before."""
+        """End the connection at once, and wait until nothing of it runs; harmless when it ended before."""
         self._finish(Why.CLOSED)
         current = asyncio.current_task()
         left = [task for task in self._tasks if task is not current]
@@ -132,6 +155,8 @@ class Channel:
     def _check_live(self) -> None:
         if self._end.done():
             raise TryAgain(f"the connection has ended: {self._end.result().why.value}")
+        if self._finishing:
+            raise TryAgain("the connection is ending")
 
     def _finish(self, why: Why, code: str | None = None) -> None:
         if self._end.done():
@@ -164,40 +189,42 @@ class Channel:
 
     async def _take_all(self, events: Sequence[Event]) -> bool:
         """Whether the connection lives on after ``events``."""
-        for event in events:
-            if isinstance(event, StanzaReceived):
-                await self._take(event.stanza)
-            else:
-                self._finish(Why.LOST)
-            if self._end.done():
-                return False
-        return True
+        for handed_over, run in groupby(events, _is_handed_over):
+            if handed_over:
+                await self._hand_over([event.stanza for event in run if isinstance(event, StanzaReceived)])
+                continue
+            for event in run:
+                if not self._end.done():
+                    await self._take(event)
+        return not self._end.done()
 
-    async def _take(self, stanza: Stanza) -> None:
+    async def _take(self, event: Event) -> None:
+        """What concerns the connection itself."""
+        if not isinstance(event, StanzaReceived):
+            self._finish(Why.CLOSED if self._finishing else Why.LOST)
+            return
         self._heard += 1
-        if stanza.tag == "iq":
-            await self._on_iq(stanza)
-        elif stanza.tag in ("stream:error", "failure"):
-            self._on_last_word(stanza)
+        if event.stanza.tag == "iq":
+            await self._on_iq(event.stanza)
         else:
-            await self._hand_over(stanza)
+            self._on_last_word(event.stanza)
 
-    async def _hand_over(self, stanza: Stanza) -> None:
-        """To the handler. When it fails, the stanza was not stored, so it has to come again."""
+    async def _hand_over(self, stanzas: Sequence[Stanza]) -> None:
+        """To the handler. When it fails, they were not stored, so they have to come again."""
+        if self._end.done():
+            return
+        self._heard += len(stanzas)
         self._storing = True
         try:
-            answer = await self._on_stanza(stanza)
-        except RemoteProtocolError as error:
-            _log.warning("stanza not understood", kind=stanza.tag, error=type(error).__name__)
-            return
+            answers = await self._on_stanzas(stanzas)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
             level = _log.warning if isinstance(error, BridgeError) else _log.exception
-            level("stanza not stored", kind=stanza.tag, error=type(error).__name__)
+            level("stanzas not stored", count=len(stanzas), error=type(error).__name__)
             self._finish(Why.NOT_STORED)
             return
         finally:
             self._storing = False
-        if answer is not None:
+        for answer in answers:
             await self._replies.put((answer, Step.ACKNOWLEDGE))
 
     async def _on_iq(self, stanza: Stanza) -> None:
@@ -264,9 +291,13 @@ class Channel:
             except (NetworkBusy, QuestionRefused):
                 continue  # a refusal is a sign of life
             except (TimeoutError, TryAgain):
-                if self._heard == heard and not self._storing:
+                if self._heard == heard and not (self._storing or self._finishing):
                     self._finish(Why.SILENT)
                     return
+
+
+def _is_handed_over(event: Event) -> bool:
+    return isinstance(event, StanzaReceived) and event.stanza.tag not in OURS
 
 
 def _reply_to(request: iq.Request) -> Stanza:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused, OnStanza
+from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused, OnStanzas
 from bridge.network.interop.channel import Channel
 from bridge.network.interop.enlistment import enlist
 from bridge.network.interop.link import InteropLink
@@ -32,18 +32,18 @@ class Interop:
         return await enlist(enlistment, profile=self.profile, tokens=self.tokens, web=self.web)
 
     async def connect(
-        self, credentials: Credentials, on_stanza: OnStanza, *, reason: int = REASON_USER_ACTIVATED
+        self, credentials: Credentials, on_stanzas: OnStanzas, *, reason: int = REASON_USER_ACTIVATED
     ) -> InteropLink:
         """Log in; ``LoginRefused`` when the network says no, ``TryAgain`` for everything else.
 
-        Stanzas reach ``on_stanza`` from the moment this returns, or a moment before.
+        Stanzas reach ``on_stanzas`` from the moment this returns, or a moment before.
         """
         opener = Opener(self.profile, self.tokens, self.dialer, self.clock, self.random)
         opened = await opener.open(credentials, reason)
         channel = Channel(
             opened.stream,
             opened.connection,
-            on_stanza=on_stanza,
+            on_stanzas=on_stanzas,
             clock=self.clock,
             random=self.random,
             timers=self.profile.timers,

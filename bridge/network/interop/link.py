@@ -92,8 +92,12 @@ class InteropLink:
         """Remove the account from the network, which then ends the connection."""
         await self._ask(self._about(people.Delete()))
 
+    async def finish(self) -> None:
+        """End the connection once nothing is on its way to us (``Channel.finish``)."""
+        await self._channel.finish()
+
     async def close(self) -> None:
-        """End the connection; harmless when it ended before."""
+        """End the connection at once; harmless when it ended before."""
         await self._channel.close()
 
     async def _resolve(self, asked: PeopleRequest) -> Person | None:
