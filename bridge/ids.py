@@ -6,7 +6,6 @@ None of these is logged as it is; logs carry ``log_id`` of it.
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -88,11 +87,11 @@ class Jid:
 
 def derive(key: bytes, *parts: str | bytes, size: int = DERIVED_BYTES) -> bytes:
     """A keyed hash over ``parts``, each with its length, so that no two lists collide."""
-    state = hmac.new(key, digestmod=hashlib.sha256)
+    framed = bytearray()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "big") + data)
-    return state.digest()[:size]
+        framed += len(data).to_bytes(8, "big") + data
+    return hmac.digest(key, framed, "sha256")[:size]
 
 
 def opaque_localpart(key: bytes, *parts: str | bytes) -> str:

@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-_Call = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+_Call = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
+
+MAX_TOGETHER = 32
+"""Answers handed to the loop at once: waking it costs more than a short read does. Bounded, so that the
+first of them does not wait for long."""
 
 
 class ThreadActor:
-    """One daemon thread and its queue. ``open_calls`` counts calls that were given and not yet answered.
+    """One daemon thread and its queue, for one event loop.
 
-    A simulated clock must not advance while that is not 0: work in a thread is invisible to a loop.
+    ``open_calls`` counts calls that were given and not yet answered. A simulated clock must not
+    advance while that is not 0: work in a thread is invisible to a loop.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,10 +37,9 @@ class ThreadActor:
 
     async def call(self, function: Callable[[], Result]) -> Result:
         """Run ``function`` in the thread, after all that were given before; its result or exception."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self.open_calls += 1
-        self._queue.put((function, future, loop))
+        self._queue.put((function, future))
         return await future
 
     def stop(self) -> None:
@@ -42,21 +47,36 @@ class ThreadActor:
         self._queue.put(None)
 
     def _run(self) -> None:
-        while (call := self._queue.get()) is not None:
-            function, future, loop = call
-            try:
-                result, error = function(), None
-            except BaseException as raised:  # noqa: BLE001  # handed to the caller, whatever it is
-                result, error = None, raised
-            with suppress(RuntimeError):  # the loop ended meanwhile, and nobody waits
-                loop.call_soon_threadsafe(self._answer, future, result, error)
-            del function, future, result, error, call
+        while self._take():
+            pass
 
-    def _answer(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-        self.open_calls -= 1
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+    def _take(self) -> bool:
+        """Wait for a call, run it and what waits behind it, answer them together; whether to go on."""
+        call = self._queue.get()
+        answers: list[_Answer] = []
+        while call is not None:
+            answers.append(_run(*call))
+            if len(answers) == MAX_TOGETHER or self._queue.empty():
+                break
+            call = self._queue.get()
+        if answers:
+            with suppress(RuntimeError):  # the loop ended meanwhile, and nobody waits
+                answers[0][0].get_loop().call_soon_threadsafe(self._answer, answers)
+        return call is not None
+
+    def _answer(self, answers: Sequence[_Answer]) -> None:
+        self.open_calls -= len(answers)
+        for future, result, error in answers:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+
+def _run(function: Callable[[], Any], future: asyncio.Future[Any]) -> _Answer:
+    try:
+        return future, function(), None
+    except BaseException as raised:  # noqa: BLE001  # handed to the caller, whatever it is
+        return future, None, raised

@@ -4,13 +4,14 @@ Laws. An entry is durable before anybody is told that it arrived. Entries of one
 the order of their positions, one at a time: the lowest is the head. An entry leaves the journal
 together with the commit of what it caused. What was seen once is never accepted again.
 
-An entry's ``body`` is sealed to the keeper's public key, so that the part which accepts needs no
-secrets; once opened and moved on it is sealed under the account's own key.
+What is accepted from a homeserver is sealed to the keeper's public key, so that the part which accepts
+needs no secrets; what a flow adds is sealed by the keeper itself. Once opened and moved on, a body is
+sealed under the account's own key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bridge.ids import AccountId, EntryId, derive
@@ -82,6 +83,9 @@ class Journal:
         Commit them without awaiting anything in between: positions are given out here, and the
         pump looks only for those above the last it has seen. What is given twice has one row.
         """
+        return self._rows(new, self._keeper.keep)
+
+    def _rows(self, new: Sequence[New], seal: Callable[[bytes, bytes], bytes]) -> tuple[Row, ...]:
         rows: dict[EntryId, Row] = {}
         for each in new:
             entry_id = self.entry_id(each.kind, each.key)
@@ -95,7 +99,7 @@ class Journal:
                 "kind": each.kind,
                 "state": ACCEPTED,
                 "account_id": each.account_id,
-                "body": self._keeper.seal(each.body),
+                "body": seal(entry_id, each.body),
                 "not_before": each.not_before,
                 "accepted_at": self._clock.now(),
             }
@@ -111,12 +115,12 @@ class Journal:
 
     def read(self, entry: Entry) -> bytes:
         """The body of an entry as it was accepted."""
-        return self._keeper.open(entry.body)
+        return self._keeper.open(entry.entry_id, entry.body)
 
     async def accept(self, *new: New) -> None:
-        """Store entries durably; those seen before are left out. Raises ``TryAgain``."""
+        """Store what came from outside durably; what was seen before is left out. Raises ``TryAgain``."""
         if new:
-            rows = self.rows(*new)
+            rows = self._rows(new, self._keeper.seal)
             await self.store.commit(kinds.unit(kinds.INTAKE, add=rows, remember=rows))
 
     async def owe(self, *new: New) -> None:

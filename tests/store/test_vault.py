@@ -9,6 +9,7 @@ import pytest
 from bridge.store.vault import AccountVault, KeeperBox, Unreadable, Vault
 from tests.store.support import CHANGE, THING, CountedRandom, open_at, thing, unit
 
+ROW = b"an entry"
 CANARY = b"canary: the letter said hello"
 A, B = b"account A", b"account B"
 
@@ -101,23 +102,30 @@ def test_anybody_can_seal_to_the_keeper_and_only_the_keeper_opens() -> None:
     wrapped = vault.new_keeper_key(random)
     keeper = vault.keeper(wrapped)
     front = KeeperBox(keeper.public)
-    sealed = front.seal(CANARY)
-    assert CANARY not in sealed
-    assert vault.keeper(wrapped).open(sealed) == CANARY
+    for sealed in (front.seal(ROW, CANARY), keeper.keep(ROW, CANARY)):
+        assert CANARY not in sealed
+        assert vault.keeper(wrapped).open(ROW, sealed) == CANARY
+        with pytest.raises(Unreadable):
+            front.open(ROW, sealed)
+        with pytest.raises(Unreadable):
+            keeper.open(b"another row", sealed)
+        with pytest.raises(Unreadable):
+            vault.keeper(vault.new_keeper_key(random)).open(ROW, sealed)
     with pytest.raises(Unreadable):
-        front.open(sealed)
-    with pytest.raises(Unreadable):
-        vault.keeper(vault.new_keeper_key(random)).open(sealed)
+        front.keep(ROW, CANARY)
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 47, 48, 60])
 def test_a_damaged_box_does_not_open(length: int) -> None:
     vault, *_, random = vaults()
     keeper = vault.keeper(vault.new_keeper_key(random))
-    with pytest.raises(Unreadable):
-        keeper.open(keeper.seal(CANARY)[:length])
-    with pytest.raises(Unreadable):
-        keeper.open(bytes(length))
+    for sealed in (keeper.seal(ROW, CANARY), keeper.keep(ROW, CANARY)):
+        with pytest.raises(Unreadable):
+            keeper.open(ROW, sealed[:length])
+        with pytest.raises(Unreadable):
+            keeper.open(ROW, sealed[:1] + bytes(length))
+        with pytest.raises(Unreadable):
+            keeper.open(ROW, sealed[:-1] + bytes([sealed[-1] ^ 1]))
 
 
 def test_no_secret_is_in_a_repr() -> None:

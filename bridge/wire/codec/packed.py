@@ -15,11 +15,15 @@ MAX_PACKED_CHARACTERS: Final = 127
 
 NIBBLE_ALPHABET: Final = "0123456789-."
 HEX_ALPHABET: Final = "0123456789ABCDEF"
-FILLER: Final = 15
+FILLER: Final = "F"
 ODD: Final = 0x80
 
-_NIBBLES = frozenset(NIBBLE_ALPHABET)
-_HEX = frozenset(HEX_ALPHABET)
+_NIBBLES: Final = frozenset(NIBBLE_ALPHABET)
+_HEX: Final = frozenset(HEX_ALPHABET)
+_MEANINGS: Final = {NIBBLE_ALPHABET: _NIBBLES, HEX_ALPHABET: _HEX}
+_TO_HEX: Final = {NIBBLE_ALPHABET: str.maketrans("-.", "AB"), HEX_ALPHABET: {}}
+_FROM_HEX: Final = {NIBBLE_ALPHABET: str.maketrans("AB", "-."), HEX_ALPHABET: {}}
+"""A half-byte is a hexadecimal digit: the alphabets as translations from and to these."""
 
 
 def alphabet_for(text: str) -> str | None:
@@ -34,20 +38,20 @@ def alphabet_for(text: str) -> str | None:
 
 def pack(text: str, alphabet: str) -> bytes:
     """The length byte and the packed characters."""
-    values = [alphabet.index(character) for character in text]
-    odd = len(values) % 2
-    if odd:
-        values.append(FILLER)
-    pairs = zip(values[::2], values[1::2], strict=True)
-    packed = bytes(high << 4 | low for high, low in pairs)
+    odd = len(text) % 2
+    digits = text.translate(_TO_HEX[alphabet]) + FILLER * odd
+    packed = bytes.fromhex(digits)
     return bytes([len(packed) | (ODD if odd else 0)]) + packed
 
 
 def unpack(length: int, packed: bytes, alphabet: str) -> str:
     """Read ``packed``, which the length byte ``length`` announced."""
-    values = [half for byte in packed for half in (byte >> 4, byte & 15)]
-    if length & ODD and (not values or values.pop() != FILLER):
-        raise RemoteProtocolError("an odd packed string does not end with the filler")
-    if any(value >= len(alphabet) for value in values):
+    digits = packed.hex().upper()
+    if length & ODD:
+        if not digits.endswith(FILLER):
+            raise RemoteProtocolError("an odd packed string does not end with the filler")
+        digits = digits[:-1]
+    text = digits.translate(_FROM_HEX[alphabet])
+    if not _MEANINGS[alphabet].issuperset(text):
         raise RemoteProtocolError("a packed string holds a half-byte without a meaning")
-    return "".join(alphabet[value] for value in values)
+    return text
