@@ -71,14 +71,22 @@ Decision = Allow | Refuse | Hold
 Rule = Callable[[Facts], Decision | None]
 
 
+_NO_ACCOUNT = (None, AccountState.LEAVING, AccountState.LEFT)
+
+
 def _may_talk(facts: Facts) -> Decision | None:
-    if facts.level < Level.COMMANDS:
+    """Whoever has an account can say that they want to leave, whatever became of their permission."""
+    if facts.level < Level.COMMANDS and facts.account in _NO_ACCOUNT:
         return Refuse(say("policy.not_permitted"))
     return None
 
 
 def _may_have_an_account(facts: Facts) -> Decision | None:
     return Refuse(say("policy.no_account_permitted")) if facts.level < Level.USER else None
+
+
+def _may_write(facts: Facts) -> Decision | None:
+    return Refuse(say("policy.permission_taken")) if facts.level < Level.USER else None
 
 
 def _served_homeserver(facts: Facts) -> Decision | None:
@@ -92,7 +100,7 @@ def _one_person_in_personal_custody(facts: Facts) -> Decision | None:
 
 
 def _has_account(facts: Facts) -> Decision | None:
-    if facts.account in (None, AccountState.LEAVING, AccountState.LEFT):
+    if facts.account in _NO_ACCOUNT:
         return Refuse(say("policy.opt_in_first"))
     return None
 
@@ -122,7 +130,7 @@ def _partner(facts: Facts) -> Decision | None:
 
 
 def _not_after_leaving(facts: Facts) -> Decision | None:
-    if facts.account in (None, AccountState.LEAVING, AccountState.LEFT):
+    if facts.account in _NO_ACCOUNT:
         return Refuse(say("policy.has_left"))
     return None
 
@@ -131,8 +139,8 @@ RULES: Mapping[Act, Sequence[Rule]] = {
     Act.TALK: (_may_talk,),
     Act.AGREE: (_may_talk, _may_have_an_account, _served_homeserver, _one_person_in_personal_custody),
     Act.ENLIST: (_may_have_an_account, _served_homeserver, _one_person_in_personal_custody, _has_account),
-    Act.NEW_CHAT: (_may_talk, _own_chat, _has_account, _enlisted, _known_service, _partner),
-    Act.MESSAGE_OUT: (_may_talk, _own_chat, _has_account, _enlisted, _known_service, _partner),
+    Act.NEW_CHAT: (_own_chat, _has_account, _may_write, _enlisted, _known_service, _partner),
+    Act.MESSAGE_OUT: (_own_chat, _has_account, _may_write, _enlisted, _known_service, _partner),
     Act.MESSAGE_IN: (_not_after_leaving, _known_service, _partner),
     Act.RECEIPT_OUT: (_not_after_leaving, _own_chat, _known_service, _partner),
     Act.RECEIPT_IN: (_not_after_leaving, _known_service),

@@ -61,17 +61,20 @@ class BridgeProcess:
         """``-e``, the five fields, ``-g``: the registrations for the homeserver."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._call("-e")
-        yaml = YAML()
-        path = self.folder / "config.yaml"
-        config = yaml.load(path)
-        for section, values in self._values.items():
-            for key, value in values.items():
-                config[section][key] = value
-        yaml.dump(config, path)
+        self.configure(self._values)
         self._call("-g")
         reader = YAML(typ="safe")
         names = ("registration.yaml", "doublepuppet.yaml")
         return [reader.load(self.folder / name) for name in names if (self.folder / name).exists()]
+
+    def configure(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change fields of its config; they count from its next start."""
+        yaml = YAML()
+        path = self.folder / "config.yaml"
+        config = yaml.load(path)
+        for section, fields in values.items():
+            config[section].update(fields)
+        yaml.dump(config, path)
 
     def start(self, *, environment: Mapping[str, str] | None = None, wait: bool = True) -> None:
         """Start it; with ``wait`` until it says that it is ready."""

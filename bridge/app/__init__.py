@@ -134,6 +134,7 @@ class Bridge:
             random=ports.random,
             wakes=kinds.WAKES,
             connections=config.database.max_open_conns,
+            backup=config.database.backup,
         )
         limiter = Limiter(ports.clock)
         homeserver = self._homeserver(config.appservice.as_token.get_secret_value(), limiter, registers=True)

@@ -62,7 +62,8 @@ class Commands:
         account = await accounts.of_user(self._parts.store, event.sender, self._parts.profile.id)
         said = _Said(entry, event, text, Talk.from_text(dialogue or ""), account)
         said.is_elsewhere = dialogue is None
-        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender))
+        state = account.state if account is not None else None
+        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender, state))
         if not isinstance(decision, Allow):
             await self._once(said, decision.sentence)
         elif event.sender != owner:
@@ -93,7 +94,10 @@ class Commands:
         elif spoken is None:
             await self._answer(said, say("bot.not_understood"))
         elif self._parts.settings.level_of(said.event.sender) < spoken.command.level:
-            await self._answer(said, say("policy.no_account_permitted"))
+            taken = said.account is not None
+            await self._answer(
+                said, say("policy.permission_taken" if taken else "policy.no_account_permitted")
+            )
         else:
             said.spoken = spoken
             if spoken.command in table.TALKS and said.is_elsewhere:

@@ -13,7 +13,11 @@ MAX_COMMAND_CHARACTERS = 2_000
 
 @dataclass(frozen=True)
 class Command:
-    """One command. ``summary`` is the key of its sentence in ``help``."""
+    """One command. ``summary`` is the key of its sentence in ``help``.
+
+    Below ``level`` it is refused. Below ``COMMANDS`` only those are listened to who still have an account:
+    what is at ``BLOCK`` is there so that nobody is kept from leaving.
+    """
 
     name: str
     aliases: tuple[str, ...]
@@ -25,13 +29,13 @@ class Command:
 HELP = Command("help", ("commands",), "help", "help.help", Level.COMMANDS)
 OPT_IN = Command("opt-in", ("login", "relogin"), "opt-in", "help.opt_in", Level.USER)
 MY_ADDRESS = Command("my-address", ("address",), "my-address", "help.my_address", Level.USER)
-OPT_OUT = Command("opt-out", ("logout",), "opt-out", "help.opt_out", Level.COMMANDS)
+OPT_OUT = Command("opt-out", ("logout",), "opt-out", "help.opt_out", Level.BLOCK)
 STATUS = Command("status", ("list-logins",), "status", "help.status", Level.COMMANDS)
 START_CHAT = Command(
     "start-chat", ("pm",), "start-chat <service> <identifier>", "help.start_chat", Level.USER
 )
 PING = Command("ping", ("sync",), "ping", "help.ping", Level.USER)
-CANCEL = Command("cancel", (), "cancel", "help.cancel", Level.COMMANDS)
+CANCEL = Command("cancel", (), "cancel", "help.cancel", Level.BLOCK)
 
 COMMANDS: Sequence[Command] = (HELP, OPT_IN, MY_ADDRESS, START_CHAT, STATUS, PING, OPT_OUT, CANCEL)
 """In the order of ``help``."""

@@ -75,6 +75,8 @@ class Database(_Section):
     uri: SecretStr = SecretStr("file:bridge.db?_txlock=immediate")
     max_open_conns: Annotated[int, Field(ge=1, le=100)] = 5
     """Connections to PostgreSQL at most; three are the least that serve."""
+    backup: bool = True
+    """Whether a migration first copies what it changes."""
 
     @property
     def url(self) -> str:

@@ -18,7 +18,7 @@ from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
 from bridge.store.journal import Entry, New
-from bridge.store.tables import messages
+from bridge.store.tables import accounts, messages
 
 LOG = structlog.get_logger()
 
@@ -39,7 +39,9 @@ class Reception:
     async def invited(self, entry: Entry, event: events.Event) -> None:
         """Somebody wants to talk to the bot: join, greet, and read back what was typed before."""
         bot, home = self._parts.settings.bot, self._parts.homeserver
-        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender))
+        account = await accounts.of_user(self._parts.store, event.sender, self._parts.profile.id)
+        state = account.state if account is not None else None
+        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender, state))
         if not isinstance(decision, Allow):
             LOG.info("invite refused", user=self._parts.log_id(event.sender))
             with suppress(GiveUp):

@@ -198,6 +198,10 @@ ENGLISH: dict[str, str] = {
     # Policy
     "policy.not_permitted": "The admin of this bridge does not let you use it.",
     "policy.no_account_permitted": "The admin of this bridge has not given you permission to opt in.",
+    "policy.permission_taken": (
+        "The admin of this bridge has taken away your permission to write. What others write to you is still"
+        " shown; to leave, say opt-out."
+    ),
     "policy.other_homeserver": "This bridge serves only users of its own homeserver.",
     "policy.one_person": (
         "This bridge is set up for one person, who is there already. The admin can change that"

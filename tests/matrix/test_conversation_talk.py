@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bridge.commands.table import COMMANDS
+from bridge.sentences.english import ENGLISH
 from bridge.states import Level
-from tests.matrix.world import BLOCKED, BOT, ONLOOKER, SANDBOX_LABEL, Network, User, World, sentence
+from tests.matrix.world import (
+    BLOCKED,
+    BOT,
+    ONLOOKER,
+    PERMISSIONS,
+    SANDBOX_LABEL,
+    Network,
+    User,
+    World,
+    sentence,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -214,3 +227,29 @@ async def test_who_left_can_come_back_as_somebody_new(world: World, network: Net
     await network.write(anna.jid, eva.id, "Welcome back")
     seen = await eva.text("Welcome back")
     assert seen.room != old and seen.sender != await eva.ghost_of(old)
+
+
+async def test_whose_permission_is_taken_away_still_reads_and_can_leave(
+    world: World, network: Network, eva: User
+) -> None:
+    anna, portal = await world.chat(network, eva)
+    world.bridge.stop()
+    world.bridge.configure({"bridge": {"permissions": {**PERMISSIONS, eva.id: "block"}}})
+    try:
+        await asyncio.to_thread(world.bridge.start)
+        await eva.client.send_text(portal, "Am I still heard?")
+        refused = await eva.hears("outbound.not_sent", room=portal)
+        assert ENGLISH["policy.permission_taken"] in (refused.body or "")
+        await network.write(anna.jid, eva.id, "I still write")
+        await eva.text("I still write", room=portal)
+        await eva.says(f"start-chat whatsapp {anna.identifier}", "policy.permission_taken")
+        await eva.says("opt-out", "opt_out.ask")
+        await eva.says("leave", "leave.done")
+        assert not await network.has_account(eva.id)
+        assert [each["text"] for each in (await network.person(anna.jid))["received"]] == [
+            f"{anna.name} reads"
+        ]
+    finally:
+        world.bridge.stop()
+        world.bridge.configure({"bridge": {"permissions": PERMISSIONS}})
+        await asyncio.to_thread(world.bridge.start)

@@ -27,6 +27,7 @@ SERVER = "hs.test"
 BOT = f"@interopbot:{SERVER}"
 ADMIN, BLOCKED, ONLOOKER = f"@admin:{SERVER}", f"@blocked:{SERVER}", f"@onlooker:{SERVER}"
 """Whom the config names; everybody else on the server is a user."""
+PERMISSIONS = {ADMIN: "admin", BLOCKED: "block", ONLOOKER: "commands", SERVER: "user"}
 PASSWORD = "correct horse"
 PATIENCE_S = 60.0
 """How long something that must happen is waited for, on a busy machine; never a delay."""
@@ -337,9 +338,7 @@ def running_world(folder: Path, **settings: Mapping[str, Any]) -> Iterator[World
         public_port=public_port,
         settings={
             "network": {"custody": "operator", "operator_acknowledgement": OPERATOR_ACKNOWLEDGEMENT},
-            "bridge": {
-                "permissions": {ADMIN: "admin", BLOCKED: "block", ONLOOKER: "commands", SERVER: "user"}
-            },
+            "bridge": {"permissions": PERMISSIONS},
             **settings,
         },
     )

@@ -19,8 +19,14 @@ ALLOWED = "allowed"
 ROWS: dict[str, tuple[Act, Facts, str]] = {
     # To talk to the bot takes the admin's permission, and nothing else.
     "a stranger talks": (Act.TALK, Facts(), "policy.not_permitted"),
-    "a blocked person talks": (Act.TALK, replace(GOOD, level=Level.BLOCK), "policy.not_permitted"),
-    "a relayed person talks": (Act.TALK, replace(GOOD, level=Level.RELAY), "policy.not_permitted"),
+    "a blocked person talks": (Act.TALK, replace(NEW, level=Level.BLOCK), "policy.not_permitted"),
+    "a relayed person talks": (Act.TALK, replace(NEW, level=Level.RELAY), "policy.not_permitted"),
+    "a blocked person with an account talks": (Act.TALK, replace(GOOD, level=Level.BLOCK), ALLOWED),
+    "a blocked person who left talks": (
+        Act.TALK,
+        replace(GOOD, level=Level.BLOCK, account=AccountState.LEFT),
+        "policy.not_permitted",
+    ),
     "somebody with commands only talks": (Act.TALK, Facts(level=Level.COMMANDS), ALLOWED),
     "a user of another homeserver talks": (Act.TALK, replace(NEW, local_user=False), ALLOWED),
     "somebody who left talks": (Act.TALK, replace(GOOD, account=AccountState.LEFT), ALLOWED),
@@ -159,7 +165,7 @@ ROWS: dict[str, tuple[Act, Facts, str]] = {
 
 WRITING = {
     "in good standing": (GOOD, ALLOWED),
-    "without permission": (replace(GOOD, level=Level.BLOCK), "policy.not_permitted"),
+    "after permission was taken away": (replace(GOOD, level=Level.COMMANDS), "policy.permission_taken"),
     "in somebody else's chat": (replace(GOOD, is_owner=False), "policy.not_your_chat"),
     "without an account": (NEW, "policy.opt_in_first"),
     "while leaving": (replace(GOOD, account=AccountState.LEAVING), "policy.opt_in_first"),

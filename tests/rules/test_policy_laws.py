@@ -41,6 +41,15 @@ def test_nothing_goes_out_for_anybody_who_is_not_enlisted() -> None:
             assert decide(Act.NEW_CHAT, facts) != Allow()
 
 
+def test_nothing_goes_out_for_anybody_whose_permission_was_taken_away_and_everybody_can_say_so() -> None:
+    for facts in all_facts():
+        if facts.level < Level.USER:
+            assert decide(Act.MESSAGE_OUT, facts) != Allow()
+            assert decide(Act.NEW_CHAT, facts) != Allow()
+        if facts.account is AccountState.ENLISTED:
+            assert decide(Act.TALK, facts) == Allow()
+
+
 def test_nothing_goes_out_for_anybody_but_the_owner_of_a_chat() -> None:
     for facts in all_facts():
         if not facts.is_owner:
