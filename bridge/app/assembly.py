@@ -22,6 +22,7 @@ from bridge.flow.outbound import Outbound
 from bridge.flow.parts import Parts
 from bridge.flow.people import People
 from bridge.flow.portals import Portals
+from bridge.flow.prekeys import Prekeys
 from bridge.flow.pump import Pump, Step
 from bridge.flow.reception import EVENT, Reception
 from bridge.flow.reminders import Reminders
@@ -86,7 +87,8 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     commands = Commands(parts, enlisting, leaving, chats)
     router = Routing(parts, keyring, people, portals, outbound, reports, reception, commands.talk)
     arrivals = Arrivals(parts, inbound, reports, retries)
-    connections.attach(Hooks(arrivals.take, enlisting.login_refused, enlisting.say))
+    prekeys = Prekeys(parts, keyring, connections)
+    connections.attach(Hooks(arrivals.take, enlisting.login_refused, enlisting.say, prekeys.connected))
     steps: dict[str, Step] = {
         EVENT: router.event,
         READ_IN_MATRIX: router.receipt,
@@ -102,8 +104,9 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
         owed.GIVE_UP_WAITING: awaiting.give_up,
         RETRY_IN: retries.answer,
         owed.ENLIST: enlisting.enlist,
-        owed.UPLOAD: enlisting.upload,
-        owed.TOP_UP: enlisting.top_up,
+        owed.UPLOAD: prekeys.upload,
+        owed.TOP_UP: prekeys.top_up,
+        owed.RENEW_SIGNED: prekeys.renew_signed,
         owed.DELETE: leaving.delete,
         owed.START_CHAT: chats.start,
     }

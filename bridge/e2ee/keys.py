@@ -81,8 +81,13 @@ def new_prekeys(first_id: int, count: int, rng: Rng) -> tuple[PreKey, ...]:
     check_prekey_id(first_id)
     if not 0 <= count <= MAX_PREKEY_ID:
         raise ValueError("there are not so many prekey ids")
-    ids = ((first_id - 1 + step) % MAX_PREKEY_ID + 1 for step in range(count))
+    ids = (prekey_id_after(first_id, step) for step in range(count))
     return tuple(PreKey(id, key_pair(rng(KEY_BYTES))) for id in ids)
+
+
+def prekey_id_after(id: int, count: int) -> int:
+    """The id that comes ``count`` after ``id``; after the last one comes 1."""
+    return (id - 1 + count) % MAX_PREKEY_ID + 1
 
 
 def typed(public: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from bridge.curve import key_pair
-from bridge.e2ee.keys import new_own_keys, new_prekeys, new_signed_prekey
+from bridge.e2ee.keys import new_own_keys, new_prekeys, new_signed_prekey, prekey_id_after
 from bridge.errors import LocalProtocolError, TryAgain
 from bridge.flow import owed
 from bridge.flow.connections import Connections
@@ -154,7 +154,7 @@ class Enlisting:
         first = account.next_prekey_id
         count = self._parts.profile.limits.prekeys_uploaded
         signed = new_signed_prekey(keys.own, first, rng)
-        one_time = new_prekeys(first + 1, count, rng)
+        one_time = new_prekeys(prekey_id_after(first, 1), count, rng)
         sealed = unlocked.vault.seal(
             "account.own_keys", account.account_id, keys.to_bytes(), self._parts.random
         )
@@ -167,7 +167,7 @@ class Enlisting:
                 fence=[fence(account)],
                 state=state,
                 keys=[{"account_id": account.account_id, "own_keys": sealed}],
-                count=[self._next(account, first + 1 + count)],
+                count=[counted(account, 1 + count)],
                 prekey=self._keyring.prekey_rows(unlocked, signed, one_time),
             )
         )
@@ -193,73 +193,6 @@ class Enlisting:
                 remember=rows,
             )
         )
-
-    async def upload(self, entry: Entry) -> None:
-        """The step: give the network new prekeys, and tell the user the address others can use."""
-        await self._give_new_prekeys(entry, welcome=True)
-
-    async def top_up(self, entry: Entry) -> None:
-        """The step: one-time prekeys run low; make new ones and give them to the network."""
-        await self._give_new_prekeys(entry, welcome=False)
-
-    async def _give_new_prekeys(self, entry: Entry, *, welcome: bool) -> None:
-        unlocked = await self._unlocked(entry)
-        if unlocked is None or unlocked.account.state is not AccountState.ENLISTED:
-            await self._parts.journal.settle(entry)
-            return
-        account = unlocked.account
-        if not welcome and not await self._are_few(account):
-            await self._parts.journal.settle(entry)
-            return
-        await self._have_new_prekeys(unlocked)
-        await self._give_prekeys(unlocked)
-        told = self._welcome(account, entry) if welcome else []
-        await self._parts.store.commit(
-            kinds.unit(
-                kinds.UPLOADED,
-                fence=[fence(account)],
-                settle=[{"entry_id": entry.entry_id}],
-                uploaded=[{"account_id": account.account_id}],
-                **self._owe(*told),
-            )
-        )
-
-    async def _are_few(self, account: Account) -> bool:
-        """The network's word is checked before keys are made, or it could make us make any number."""
-        left = await self._connections.prekeys_left(account.account_id)
-        return left <= self._parts.profile.limits.prekeys_low
-
-    def _welcome(self, account: Account, entry: Entry) -> list[New]:
-        label = self._parts.profile.label
-        done = say("enlist.done", identifier=account.identifier, label=label)
-        invitation = say("enlist.invitation", identifier=account.identifier)
-        return [
-            owed.to_owner(account, done).owed(b"done" + entry.entry_id),
-            owed.to_owner(account, invitation).owed(b"invitation" + entry.entry_id),
-        ]
-
-    async def _have_new_prekeys(self, unlocked: Unlocked) -> None:
-        """A batch that the network does not have yet; made and committed when there is none."""
-        account = unlocked.account
-        if await accounts.prekeys(self._parts.store, account.account_id, only_new=True):
-            return
-        count = self._parts.profile.limits.prekeys_uploaded
-        one_time = new_prekeys(account.next_prekey_id, count, self._parts.random.bytes)
-        await self._parts.store.commit(
-            kinds.unit(
-                kinds.PREKEYS,
-                fence=[fence(account)],
-                count=[self._next(account, account.next_prekey_id + count)],
-                prekey=self._keyring.prekey_rows(unlocked, None, one_time),
-            )
-        )
-
-    async def _give_prekeys(self, unlocked: Unlocked) -> None:
-        account_id = unlocked.account.account_id
-        rows = await accounts.prekeys(self._parts.store, account_id)
-        signed = self._keyring.newest_signed(unlocked, rows)
-        one_time = [self._keyring.read_one_time(unlocked, row) for row in rows if _is_new_one_time(row)]
-        await self._connections.upload_keys(account_id, unlocked.own, signed, one_time)
 
     async def login_refused(self, account_id: AccountId, reason: Reason) -> None:
         """The network refused a login: the account's state follows, and the user is told."""
@@ -306,17 +239,6 @@ class Enlisting:
         rows = self._parts.journal.rows(*new)
         return {"owe": rows, "remember": rows}
 
-    def _next(self, account: Account, next_prekey_id: int) -> Row:
-        return {
-            "account_id": account.account_id,
-            "next_prekey_id": next_prekey_id,
-            "old_next_prekey_id": account.next_prekey_id,
-        }
-
-
-def _is_new_one_time(row: Row) -> bool:
-    return row["kind"] == "one-time" and not row["uploaded"]
-
 
 def fence(account: Account) -> Row:
     """The guard of a unit that writes for an account."""
@@ -330,6 +252,15 @@ def changed(parts: Parts, account: Account, state: AccountState) -> Row:
         "state": state.value,
         "old_state": account.state.value,
         "state_changed_at": parts.clock.now(),
+    }
+
+
+def counted(account: Account, made: int) -> Row:
+    """The row that takes the ids of ``made`` prekeys out of an account's."""
+    return {
+        "account_id": account.account_id,
+        "next_prekey_id": prekey_id_after(account.next_prekey_id, made),
+        "old_next_prekey_id": account.next_prekey_id,
     }
 
 

@@ -140,8 +140,8 @@ class Keyring:
 
     def newest_signed(self, unlocked: Unlocked, rows: Sequence[Row]) -> SignedPreKey:
         """The signed prekey that the network hands out: the one made last."""
-        signed = [self.read_prekey(unlocked, row) for row in rows if row["kind"] == "signed"]
-        newest = max(signed, key=lambda key: key.id)
+        signed = [row for row in rows if row["kind"] == "signed"]
+        newest = self.read_prekey(unlocked, max(signed, key=made_at))
         assert isinstance(newest, SignedPreKey)
         return newest
 
@@ -166,6 +166,13 @@ class Keyring:
             if row is not None:
                 one_time[one_time_id] = self.read_prekey(unlocked, row).pair
         return LoadedPreKeys(one_time, signed)
+
+
+def made_at(row: Row) -> float:
+    """When the prekey of a row was made."""
+    moment = row["made_at"]
+    assert isinstance(moment, float)
+    return moment
 
 
 def _place(row: Row) -> bytes:

@@ -49,6 +49,10 @@ Said = Callable[[AccountId, Sentence], Awaitable[None]]
 """Tells the user of an account something about its connection."""
 
 
+Connected = Callable[[AccountId], Awaitable[None]]
+"""Told that an account is connected, at the beginning and once an hour."""
+
+
 @dataclass(frozen=True)
 class Hooks:
     """What a line tells the flows."""
@@ -56,6 +60,7 @@ class Hooks:
     arrived: Arrived
     refused: Refused
     said: Said
+    connected: Connected
 
 
 @dataclass
@@ -170,6 +175,7 @@ class LineLife:
         """Note that the account is connected now: the network counts its days from here."""
         row: Row = {"account_id": account_id, "last_connected_at": self._parts.clock.now()}
         await self._parts.store.commit(kinds.unit(kinds.CONNECTED, connected=[row]))
+        await self._hooks.connected(account_id)
 
     async def _serve(self, line: Line, link: Link) -> End | None:
         """Until the link ends (its end), or is of no more use (None)."""

@@ -122,7 +122,10 @@ class Link(Protocol):
         ...
 
     async def upload_keys(self, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]) -> None:
-        """Give the directory these keys; those it knows already change nothing."""
+        """Give the directory these keys; those it knows already change nothing.
+
+        ``signed`` is the one it hands out from now on; ``one_time`` may be empty.
+        """
         ...
 
     async def prekey_count(self) -> int:

@@ -112,7 +112,15 @@ KEYS = _kind(
 )
 """Keys made, before the network hears of them."""
 PREKEYS = _kind("prekeys", _FENCE, count=accounts.COUNT_PREKEYS, prekey=accounts.ADD_PREKEY)
-UPLOADED = _kind("uploaded", _FENCE, _SETTLE, _OWE, uploaded=accounts.UPLOADED_PREKEYS)
+UPLOADED = _kind(
+    "uploaded",
+    _FENCE,
+    _SETTLE,
+    _OWE,
+    uploaded=accounts.UPLOADED_PREKEYS,
+    retire=accounts.RETIRE_PREKEY,
+)
+"""The network has our prekeys; signed ones that nobody can use any more go."""
 ENLISTED = _kind("enlisted", _FENCE, _SETTLE, _OWE, state=accounts.CHANGE_STATE, login=accounts.LOGIN)
 ACCOUNT_STATE = _kind("account-state", _SETTLE, _OWE, state=accounts.CHANGE_STATE)
 CONNECTED = _kind("connected", connected=accounts.CONNECTED)

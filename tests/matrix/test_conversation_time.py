@@ -119,3 +119,47 @@ async def test_a_ping_keeps_an_account_known(world: World, network: Network, eva
     state = (await eva.says("status", "status.is")).body or ""
     assert "reachable on" in state and "Last connected: 15 days ago" in state
     assert (await network.account(eva.id))["enlisted"]
+
+
+async def test_a_signed_prekey_is_renewed_every_week_and_old_ones_serve_until_nobody_can_use_them(
+    world: World, network: Network, eva: User
+) -> None:
+    handed_out = [(await network.account(eva.id))["signed_prekey_id"]]
+    for week in range(8):
+        await network.advance(7.5 * DAY_S)
+        await network.connected(eva.id, wanted=False)
+        stranger = await world.contact(network)
+        if week % 2:
+            await network.fault("prekeys_exhausted", account=eva.id)
+        await network.write(stranger.jid, eva.id, f"Hello in week {week}")
+
+        async def renewed() -> Any:
+            found = (await network.account(eva.id))["signed_prekey_id"]
+            return found if found != handed_out[-1] else None
+
+        handed_out.append(await network.until(renewed))
+        await eva.text(f"Hello in week {week}")
+    kept = world.rows(
+        "SELECT prekey_id FROM prekey JOIN account USING (account_id) WHERE kind = 'signed' AND user_id = ?"
+        " ORDER BY made_at",
+        eva.id,
+    )
+    assert len(set(handed_out)) == 9
+    assert [each["prekey_id"] for each in kept] == handed_out[2:]
+
+
+async def test_an_account_that_leaves_takes_its_renewed_prekeys_with_it(
+    world: World, network: Network, eva: User
+) -> None:
+    before = (await network.account(eva.id))["signed_prekey_id"]
+    await network.advance(8 * DAY_S)
+    await eva.says("ping", "ping.well")
+
+    async def renewed() -> bool:
+        return bool((await network.account(eva.id))["signed_prekey_id"] != before)
+
+    await network.until(renewed)
+    await eva.says("opt-out", "opt_out.ask")
+    await eva.says("leave", "leave.done")
+    query = "SELECT prekey_id FROM prekey JOIN account USING (account_id) WHERE user_id = ?"
+    assert world.rows(query, eva.id) == []

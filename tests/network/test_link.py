@@ -137,6 +137,16 @@ async def test_our_public_keys_are_uploaded_and_no_private_one() -> None:
         await asking
 
 
+async def test_a_signed_prekey_alone_is_given_as_the_one_from_now_on() -> None:
+    async with connected() as both:
+        asking = asyncio.create_task(both.link.upload_keys(OWN, SIGNED, ()))
+        asked = await _asked(both)
+        public = keys.to_upload(OWN, SIGNED, ()).signed
+        assert prekeys.parse_request(asked) == prekeys.RotateRequest(public)
+        await both.peer.send(iq.Result(asked.id).to_stanza())
+        await asking
+
+
 async def test_the_directory_tells_how_many_prekeys_are_left() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.prekey_count())

@@ -78,7 +78,10 @@ class InteropLink:
     async def upload_keys(self, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]) -> None:
         """Give the directory these keys; those it knows already change nothing."""
         uploaded = keys.to_upload(own, signed, one_time)
-        await self._ask(partial(prekeys.upload, uploaded=uploaded))
+        if one_time:
+            await self._ask(partial(prekeys.upload, uploaded=uploaded))
+        else:
+            await self._ask(partial(prekeys.rotate, signed=uploaded.signed))
 
     async def prekey_count(self) -> int:
         """How many of our one-time prekeys the directory still has."""

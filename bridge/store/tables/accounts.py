@@ -131,6 +131,10 @@ SPEND_PREKEY = Statement(
 
 UPLOADED_PREKEYS = Statement("UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0")
 
+RETIRE_PREKEY = Statement(
+    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id"
+)
+
 DELETE_PREKEYS = Statement("DELETE FROM prekey WHERE account_id = :account_id")
 
 
@@ -179,13 +183,10 @@ async def living(store: Store) -> Sequence[Account]:
     return [Account.from_row(row) for row in rows]
 
 
-async def prekeys(store: Store, account_id: AccountId, *, only_new: bool = False) -> Sequence[Row]:
-    """Rows of the account's prekeys; ``only_new`` those that were not yet uploaded."""
+async def prekeys(store: Store, account_id: AccountId) -> Sequence[Row]:
+    """Rows of the account's prekeys."""
     return await store.read(
-        "SELECT * FROM prekey WHERE account_id = :account_id AND uploaded <= :uploaded"
-        " ORDER BY kind, prekey_id",
-        account_id=account_id,
-        uploaded=0 if only_new else 1,
+        "SELECT * FROM prekey WHERE account_id = :account_id ORDER BY kind, prekey_id", account_id=account_id
     )
 
 
@@ -196,6 +197,16 @@ async def prekey(store: Store, account_id: AccountId, kind: str, prekey_id: int)
         account_id=account_id,
         kind=kind,
         prekey_id=prekey_id,
+    )
+    return rows[0] if rows else None
+
+
+async def newest_signed_prekey(store: Store, account_id: AccountId) -> Row | None:
+    """The row of the signed prekey that was made last."""
+    rows = await store.read(
+        "SELECT * FROM prekey WHERE account_id = :account_id AND kind = 'signed'"
+        " ORDER BY made_at DESC LIMIT 1",
+        account_id=account_id,
     )
     return rows[0] if rows else None
 
