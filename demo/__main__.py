@@ -49,11 +49,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="interop-demo-") as folder:
         try:
             return asyncio.run(_demo(Path(folder), bind, once=once))
-        except KeyboardInterrupt:
-            return 0
+        except asyncio.CancelledError:
+            print("Interrupted before every line arrived.", file=sys.stderr, flush=True)
+            return 1
 
 
 async def _demo(folder: Path, bind: str, *, once: bool) -> int:
+    _when_told_to_end(asyncio.current_task())
     synapse = Synapse(folder / "synapse", python=install(), server_name=SERVER_NAME, bind=bind)
     public_port = free_port()
     sandbox = SandboxProcess(folder / "sandbox", partner=f"http://{LOOPBACK}:{public_port}")
@@ -71,8 +73,9 @@ async def _demo(folder: Path, bind: str, *, once: bool) -> int:
         "Starting a homeserver (Synapse), a sandbox network and the bridge, each its own process ...",
         flush=True,
     )
+    starting = asyncio.create_task(asyncio.to_thread(_start, synapse, sandbox, bridge, password))
     try:
-        await asyncio.to_thread(_start, synapse, sandbox, bridge, password)
+        await asyncio.shield(starting)
         tell(f"homeserver {synapse.url}   sandbox {sandbox.folder}   bridge ready")
         arrived = await _converse(synapse, sandbox, bridge, password)
         if once:
@@ -80,9 +83,17 @@ async def _demo(folder: Path, bind: str, *, once: bool) -> int:
         _invite(synapse, sandbox, password)
         return 0 if await _until_interrupted(bridge) and arrived else 1
     finally:
+        await asyncio.gather(starting, return_exceptions=True)  # what it began must be there to be stopped
         bridge.stop()
         sandbox.stop()
         synapse.stop()
+
+
+def _when_told_to_end(task: asyncio.Task[int] | None) -> None:
+    """Ctrl-C and SIGTERM end the demo, wherever it is, and what it started with it."""
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _start(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgeProcess, password: str) -> None:

@@ -24,6 +24,7 @@ from bridge.cli.verbs import PROGRAM, cli
 from bridge.commands.table import COMMANDS
 from bridge.config import example
 from bridge.sentences import CATALOGUES
+from bridge.states import Level
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -194,7 +195,7 @@ def commands_page() -> str:
             f"`{command.usage}`",
             ", ".join(f"`{alias}`" for alias in command.aliases),
             summary,
-            command.level.name.lower(),
+            "whoever opted in" if command.level is Level.BLOCK else command.level.name.lower(),
         )
         for command in COMMANDS
         for summary in [CATALOGUES["en"].get(command.summary, "")]

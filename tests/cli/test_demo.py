@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shlex
 import signal
 import sys
@@ -12,6 +14,8 @@ import pytest
 from demo import __main__ as demo
 from demo.bridge import BridgeProcess
 from demo.sandbox import SandboxProcess
+from demo.synapse import installed
+from tests.peers.presence import missing
 
 SOUND = "2024-01-02T03:04:05Z INFO    ready"
 MISTAKE = "2024-01-02T03:04:05Z ERROR   entry met a mistake of ours kind=message error=KeyError"
@@ -77,3 +81,24 @@ def test_the_line_for_the_sandbox_is_one_command_that_hides_the_token(tmp_path: 
     words = shlex.split(line.replace("\\\n", ""))
     assert words[0] == "curl"
     assert "http://127.0.0.1:4711/people/+491510000002/write" in words
+
+
+async def test_a_demo_that_is_told_to_end_while_it_starts_leaves_nothing_behind() -> None:
+    if installed() is None:
+        missing("Synapse", 'python -c "from demo.synapse import install; install()"')
+    demo_process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "demo",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert demo_process.stdout is not None
+    assert b"Starting" in await demo_process.stdout.readline()
+    demo_process.terminate()
+    _, said = await demo_process.communicate()
+    assert demo_process.returncode == 1
+    assert b"Interrupted" in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo_process.pid, 0)  # the group of all that it started is empty
