@@ -64,7 +64,7 @@ async def test_what_is_never_acknowledged_is_sent_again_as_it_was(
     await ada.client.send_text(portal, f"Did {kind} take it?")
 
     async def sent_again() -> bool:
-        await network.advance(2 * MINUTE_S)
+        await network.pass_time(2 * MINUTE_S)
         return len(await network.out_of(ada.id, mira)) > 2
 
     await network.until(sent_again)

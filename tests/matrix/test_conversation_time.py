@@ -127,7 +127,7 @@ async def test_a_signed_prekey_is_renewed_every_week_and_old_ones_serve_until_no
     handed_out = [(await network.account(eva.id))["signed_prekey_id"]]
     for week in range(8):
         await network.advance(7.5 * DAY_S)
-        await network.connected(eva.id, wanted=False)
+        await network.asleep(eva.id)
         stranger = await world.contact(network)
         if week % 2:
             await network.fault("prekeys_exhausted", account=eva.id)
