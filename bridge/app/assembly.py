@@ -24,9 +24,10 @@ from bridge.flow.people import People
 from bridge.flow.portals import Portals
 from bridge.flow.prekeys import Prekeys
 from bridge.flow.pump import Pump, Step
+from bridge.flow.reading import READ_IN_MATRIX, Reading
 from bridge.flow.reception import EVENT, Reception
 from bridge.flow.reminders import Reminders
-from bridge.flow.reports import READ_IN_MATRIX, RECEIPT_IN, Reports
+from bridge.flow.reports import RECEIPT_IN, Reports
 from bridge.flow.retries import RETRY_IN, Retries
 from bridge.flow.routing import Routing
 from bridge.flow.sessions import Sessions
@@ -82,10 +83,11 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     outbound = Outbound(parts, keyring, people, sessions, connections, Waiting(parts))
     retries = Retries(parts, keyring, people, sessions, connections)
     reports = Reports(parts, keyring, people, connections, doubts, reception)
+    reading = Reading(parts, keyring, people)
     chats = Chats(parts, keyring, people, portals, connections)
     leaving = Leaving(parts, keyring, connector, connections)
     commands = Commands(parts, enlisting, leaving, chats)
-    router = Routing(parts, keyring, people, portals, outbound, reports, reception, commands.talk)
+    router = Routing(parts, keyring, people, portals, outbound, reading, reception, commands.talk)
     arrivals = Arrivals(parts, inbound, reports, retries)
     prekeys = Prekeys(parts, keyring, connections)
     connections.attach(Hooks(arrivals.take, enlisting.login_refused, enlisting.say, prekeys.connected))

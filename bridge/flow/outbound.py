@@ -16,6 +16,7 @@ from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
+from bridge.flow.sealed import SealedOut
 from bridge.flow.sessions import Held, Sessions
 from bridge.flow.translate import to_payload
 from bridge.flow.waiting import Waiting
@@ -31,7 +32,6 @@ from bridge.store.tables import messages
 from bridge.store.tables.messages import IN, OUT, Message
 from bridge.wire import payload
 from bridge.wire import stanza as codec
-from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack
 from bridge.wire.vocabulary.message import Message as Outgoing
 
@@ -89,8 +89,8 @@ class Outbound:
         try:
             self._allow(unlocked, contact, content)
             async with self._waiting.marked(entry, contact, event.id):
-                entry, stanza = await self._seal(entry, unlocked, contact, content)
-                await self._deliver(entry, unlocked, contact, stanza, event.id)
+                entry, sealed = await self._seal(entry, unlocked, contact, content)
+                await self._deliver(entry, unlocked, contact, sealed)
         except GiveUp as refusal:
             await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
 
@@ -109,24 +109,17 @@ class Outbound:
             ]
         await self._parts.journal.settle(entry, *new)
 
-    async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact) -> None:
+    async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact, sealed: SealedOut) -> None:
         """Go on with a message that was sealed before: the stored bytes, until they are accepted."""
-        stanza = codec.decode(entry.body)
-        key = message_id_out(self._parts, contact, StanzaId(str(stanza.attributes["id"])))
-        message = await messages.by_id(self._parts.store, key)
-        if message is None or message.event_id is None:
-            await self._parts.journal.settle(entry)
-            return
         try:
             self._may_go_on(unlocked, contact)
-            async with self._waiting.marked(entry, contact, message.event_id):
-                await self._deliver(entry, unlocked, contact, stanza, message.event_id)
+            async with self._waiting.marked(entry, contact, sealed.event_id):
+                await self._deliver(entry, unlocked, contact, sealed)
         except GiveUp as refusal:
-            owner = unlocked.account.user_id
             sentence = refusal.sentence
             if not isinstance(refusal, Nacked):
                 sentence = say("outbound.unsure", reason=sentence)
-            await self._fail(entry, contact, message.event_id, owner, sentence)
+            await self._fail(entry, contact, sealed.event_id, sealed.sender, sentence)
 
     def _may_go_on(self, unlocked: Unlocked, contact: Contact) -> None:
         """What was sealed before a stop is sent only if it still may be."""
@@ -161,7 +154,7 @@ class Outbound:
 
     async def _seal(
         self, entry: Entry, unlocked: Unlocked, contact: Contact, content: Content
-    ) -> tuple[Entry, Stanza]:
+    ) -> tuple[Entry, SealedOut]:
         """One unit: the session moved on and the ciphertext stored. The bundle is fetched outside of it."""
         account = unlocked.account
         assert account.login is not None
@@ -196,14 +189,15 @@ class Outbound:
         plaintext: bytes,
         held: Held,
         sealed: Sealed,
-    ) -> tuple[Entry, Stanza]:
+    ) -> tuple[Entry, SealedOut]:
         account = unlocked.account
         key = self._parts.account_key(account.account_id)
         outgoing = Outgoing(
             stanza_id(key, EventId(content.id)), contact.person.jid, sealed.kind, sealed.ciphertext
         )
-        stanza = outgoing.to_stanza("to")
-        body = codec.encode(stanza)
+        stanza = codec.encode(outgoing.to_stanza("to"))
+        out = SealedOut(contact.contact_id, EventId(content.id), UserId(content.sender), stanza)
+        body = self._parts.journal.keep(entry, out.to_bytes())
         message_id = message_id_out(self._parts, contact, StanzaId(outgoing.id))
         row = Message(
             message_id,
@@ -229,7 +223,7 @@ class Outbound:
                 **self._sessions.moved(unlocked, held, sealed.record),
             )
         )
-        return replace(entry, state=SEALED, body=body), stanza
+        return replace(entry, state=SEALED, body=body), out
 
     async def _resolve_reply(self, contact: Contact, content: Content) -> Content:
         """A reply names a Matrix event; on the network a stanza id, or it quotes where there is none."""
@@ -241,10 +235,9 @@ class Outbound:
             return replace(content, in_reply_to=None, parts=_with_quote(content.parts, reply))
         return replace(content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN))
 
-    async def _deliver(
-        self, entry: Entry, unlocked: Unlocked, contact: Contact, stanza: Stanza, event_id: EventId
-    ) -> None:
+    async def _deliver(self, entry: Entry, unlocked: Unlocked, contact: Contact, sealed: SealedOut) -> None:
         """Send the stored bytes until the network acknowledges them; after a doubt the very same."""
+        stanza = codec.decode(sealed.stanza)
         stanza_id_sent = StanzaId(str(stanza.attributes["id"]))
         awaited = (ack.MESSAGE, str(stanza_id_sent), None)
         account_id = unlocked.account.account_id
@@ -254,7 +247,8 @@ class Outbound:
             if known is not None and known.retry:
                 raise TryAgain("the network asks to send again later")
             raise Nacked(say(known.sentence if known is not None else "outbound.refused", code=answer.error))
-        await self._accepted(entry, contact, event_id, message_id_out(self._parts, contact, stanza_id_sent))
+        message_id = message_id_out(self._parts, contact, stanza_id_sent)
+        await self._accepted(entry, contact, sealed.event_id, message_id)
 
     async def _accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
         change: Row = {
@@ -302,11 +296,12 @@ class Outbound:
         rows = self._parts.journal.rows(*new)
         settle = [{"entry_id": entry.entry_id}]
         change: list[Row] = []
+        key = self._parts.account_key(contact.row.account_id)
+        message_id = message_id_out(self._parts, contact, stanza_id(key, event_id))
         if entry.state == SEALED:
-            key = self._parts.account_key(contact.row.account_id)
             change.append(
                 {
-                    "message_id": message_id_out(self._parts, contact, stanza_id(key, event_id)),
+                    "message_id": message_id,
                     "state": "failed",
                     "old_state": "sealed",
                     "changed_at": self._parts.clock.now(),
@@ -316,8 +311,11 @@ class Outbound:
             await self._parts.store.commit(
                 kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
             )
-        except Stale:  # a receipt says that it arrived after all
-            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
+        except Stale:
+            if await messages.by_id(self._parts.store, message_id) is None:
+                await self._parts.journal.settle(entry, *new)  # the account left meanwhile
+            else:  # a receipt says that it arrived after all
+                await self._parts.journal.settle(entry)
 
 
 def _with_quote(parts: tuple[Part, ...], reply: Reply) -> tuple[Part, ...]:

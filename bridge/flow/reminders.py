@@ -23,6 +23,10 @@ LOOK_EVERY_S = 3_600.0
 """Warnings count in days; an hour late is in time."""
 LOOK_AGAIN_S = 60.0
 """After a look that failed: a database or network that is away for a moment."""
+DOUBTED_FOR_S = 600.0
+"""After a start or a leap the wall clock is looked at again so much later before anything expires (F45)."""
+MAX_DRIFT_S = 60.0
+"""How far the wall clock may depart from the monotonic one between two looks; more is a leap."""
 
 
 class Reminders:
@@ -32,13 +36,16 @@ class Reminders:
         self._parts = parts
         self._connections = connections
         self._enlisting = enlisting
+        self._last_look: tuple[float, float] | None = None
+        """The wall clock and the monotonic one at the last look."""
 
     async def run(self) -> None:
         """Look now and every hour, until cancelled."""
         while True:
-            wait = LOOK_EVERY_S
+            trusted = self._is_trusted()
+            wait = LOOK_EVERY_S if trusted else DOUBTED_FOR_S
             try:
-                await self._look()
+                await self._look(trusted=trusted)
             except (Fenced, Misconfigured):
                 raise
             except BridgeError as error:
@@ -46,18 +53,30 @@ class Reminders:
                 wait = LOOK_AGAIN_S
             await self._parts.clock.sleep(wait)
 
-    async def _look(self) -> None:
+    def _is_trusted(self) -> bool:
+        """Whether the wall clock went on with the monotonic one since the last look.
+
+        A clock that leapt may be wrong: what it lets expire cannot be brought back.
+        """
+        last, now = self._last_look, (self._parts.clock.now(), self._parts.clock.monotonic())
+        self._last_look = now
+        return last is not None and abs((now[0] - last[0]) - (now[1] - last[1])) <= MAX_DRIFT_S
+
+    async def _look(self, *, trusted: bool) -> None:
         for account in await accounts.living(self._parts.store):
             if not await self._connections.stay(account.account_id):
-                await self._look_after(account)
-        await self._forget_old_text()
+                await self._look_after(account, trusted=trusted)
+        if trusted:
+            await self._forget_old_text()
 
-    async def _look_after(self, account: Account) -> None:
+    async def _look_after(self, account: Account, *, trusted: bool) -> None:
         last, now = account.last_connected_at, self._parts.clock.now()
         days = self._parts.profile.timers.unenlisted_after_days
         if account.state is not AccountState.ENLISTED or last is None:
             return
         if has_expired(last, now, days):
+            if not trusted:
+                return
             await self._enlisting.change(account, Happening.FORGOTTEN, say("login.forgotten"))
             return
         due = due_reminders(last, now, days)

@@ -14,22 +14,21 @@ from bridge.flow.outbound import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.reception import EVENT, Reception
-from bridge.ids import EventId, Jid, RoomId, StanzaId
+from bridge.flow.sealed import SealedOut
+from bridge.ids import Jid, RoomId, StanzaId
 from bridge.matrix import events
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
-from bridge.sentences import Sentence, render, say
+from bridge.sentences import Sentence, render
 from bridge.store import kinds
 from bridge.store.journal import ACCEPTED, Entry, New
-from bridge.store.tables import contacts, messages
-from bridge.store.tables.messages import IN, Message
+from bridge.store.tables import messages
+from bridge.store.tables.messages import Message
 from bridge.store.vault import Unreadable
 from bridge.wire import stanza as codec
 from bridge.wire.vocabulary import ack, receipt
 
 RECEIPT_IN = "receipt-in"
-READ_IN_MATRIX = "receipt"
-"""The endpoint's word for a read receipt of the homeserver."""
 
 DELIVERED_TYPES = (receipt.DELIVERED, receipt.INACTIVE)
 READ_TYPES = (receipt.READ, receipt.PLAYED)
@@ -203,54 +202,6 @@ class Reports:
             kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
         )
 
-    async def read_in_matrix(self, entry: Entry, user: str, event_id: EventId) -> None:
-        """The owner read a message: a read receipt is owed for it and for what came before it."""
-        message = await messages.by_event(self._parts.store, event_id)
-        unlocked = await self._keyring.unlock(message.account_id) if message is not None else None
-        if message is None or unlocked is None or message.direction != IN:
-            await self._parts.journal.settle(entry)
-            return
-        contact = await self._people.by_id(unlocked, message.contact_id)
-        account = unlocked.account
-        if contact is None:
-            await self._parts.journal.settle(entry)
-            return
-        facts = self._parts.facts(
-            account.user_id,
-            account.state,
-            service=contact.person.service,
-            is_owner=user == account.user_id,
-        )
-        if not isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
-            await self._parts.journal.settle(entry)
-            return
-        unread = await messages.unread_until(self._parts.store, contact.contact_id, message.sent_at)
-        await self._owe_read(entry, unlocked, contact, unread)
-
-    async def _owe_read(self, entry: Entry, unlocked: Unlocked, contact: Contact, unread: Any) -> None:
-        now = self._parts.clock.now()
-        new: list[New] = []
-        if unread:
-            ids = tuple(message.stanza_id for message in unread)
-            out = owed.ReceiptOut(
-                unlocked.account.account_id, str(contact.person.jid), ids, receipt.READ, now
-            )
-            new.append(out.owed(contact.contact_id))
-        change: list[Row] = [
-            {
-                "message_id": message.message_id,
-                "state": "seen",
-                "old_state": "shown",
-                "changed_at": now,
-            }
-            for message in unread
-        ]
-        rows = self._parts.journal.rows(*new)
-        settle = [{"entry_id": entry.entry_id}]
-        await self._parts.store.commit(
-            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
-        )
-
     async def put_aside(self, entry: Entry, sentence: Sentence) -> None:
         """End an entry that cannot go on; whoever waits for it in Matrix is told why."""
         new: list[New] = []
@@ -273,15 +224,5 @@ class Reports:
             if isinstance(event, events.Odd):
                 return []
             return [owed.Notice(event.room, sentence, event.id, event.sender).owed(f"failed/{event.id}")]
-        row = await contacts.by_room(self._parts.store, RoomId(entry.lane))
-        unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
-        if row is None or unlocked is None:
-            return []
-        contact = self._people.read(unlocked, row)
-        sent = StanzaId(str(codec.decode(entry.body).attributes["id"]))
-        message = await messages.by_id(self._parts.store, message_id_out(self._parts, contact, sent))
-        if message is None or message.event_id is None:
-            return []
-        unsure = say("outbound.not_sent", reason=say("outbound.unsure", reason=sentence))
-        notice = owed.Notice(RoomId(entry.lane), unsure, message.event_id, unlocked.account.user_id)
-        return [notice.owed(f"failed/{message.event_id}")]
+        sealed = SealedOut.from_bytes(self._parts.journal.read(entry))
+        return [sealed.not_sent(RoomId(entry.lane), sentence)]

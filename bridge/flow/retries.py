@@ -63,7 +63,7 @@ class Retries:
         if unlocked is None:
             await self._parts.journal.settle(entry)
             return
-        stanza = codec.decode(entry.body if entry.state == SEALED else self._parts.journal.read(entry))
+        stanza = codec.decode(self._parts.journal.read(entry))
         if entry.state == ACCEPTED:
             asked = receipt.parse(stanza, "from")
             assert isinstance(asked, receipt.RetryReceipt)
@@ -148,7 +148,8 @@ class Retries:
         outgoing = Outgoing(
             asked.id, contact.person.jid, sealed.kind, sealed.ciphertext, count=kept.retries + 1
         )
-        body = codec.encode(outgoing.to_stanza("to"))
+        stanza = codec.encode(outgoing.to_stanza("to"))
+        body = self._parts.journal.keep(entry, stanza)
         await self._parts.store.commit(
             kinds.unit(
                 kinds.RENEW,
@@ -166,7 +167,7 @@ class Retries:
                 **self._sessions.moved(unlocked, held, sealed.record, renewed=bundle is not None),
             )
         )
-        return body
+        return stanza
 
 
 def _bundle(keys: PublicBundle) -> PreKeyBundle:

@@ -15,8 +15,9 @@ from bridge.flow.outbound import Outbound
 from bridge.flow.parts import Parts
 from bridge.flow.people import People
 from bridge.flow.portals import Portals
+from bridge.flow.reading import Reading
 from bridge.flow.reception import Reception
-from bridge.flow.reports import Reports
+from bridge.flow.sealed import SealedOut
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
 from bridge.matrix.registration import GHOST_PREFIX
@@ -43,7 +44,7 @@ class Routing:
         people: People,
         portals: Portals,
         outbound: Outbound,
-        reports: Reports,
+        reading: Reading,
         reception: Reception,
         talk: Talk,
     ) -> None:
@@ -52,7 +53,7 @@ class Routing:
         self._people = people
         self._portals = portals
         self._outbound = outbound
-        self._reports = reports
+        self._reading = reading
         self._reception = reception
         self._talk = talk
 
@@ -74,12 +75,15 @@ class Routing:
 
     async def _resume(self, entry: Entry) -> None:
         """A message of a portal (its lane is the room) that was sealed before a stop or a doubt."""
-        row = await contacts.by_room(self._parts.store, RoomId(entry.lane))
+        sealed = SealedOut.from_bytes(self._parts.journal.read(entry))
+        row = await contacts.by_id(self._parts.store, sealed.contact_id)
         unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
         if row is None or unlocked is None:
-            await self._parts.journal.settle(entry)
+            await self._parts.journal.settle(
+                entry, sealed.not_sent(RoomId(entry.lane), say("policy.has_left"))
+            )
             return
-        await self._outbound.resume(entry, unlocked, self._people.read(unlocked, row))
+        await self._outbound.resume(entry, unlocked, self._people.read(unlocked, row), sealed)
 
     def _is_ours(self, event: events.Event) -> bool:
         """Our own echo: nothing of it may ever go out again (S33)."""
@@ -143,11 +147,17 @@ class Routing:
         await self._portals.owner_left(unlocked, self._people.read(unlocked, row))
 
     async def receipt(self, entry: Entry) -> None:
-        """The step for a read receipt of the homeserver."""
+        """The step for a read receipt of the homeserver; its lane is the room."""
         try:
             read = json.loads(self._parts.journal.read(entry))
             user, event_id = UserId(read["user_id"]), EventId(read["event_id"])
         except (ValueError, KeyError, TypeError):
             await self._parts.journal.settle(entry)
             return
-        await self._reports.read_in_matrix(entry, user, event_id)
+        await self._reading.in_matrix(entry, user, event_id, _read_at(read.get("data")))
+
+
+def _read_at(data: object) -> float | None:
+    """When the receipt was made, in seconds since 1970, if it says so."""
+    moment = data.get("ts") if isinstance(data, dict) else None
+    return moment / 1000 if isinstance(moment, int) else None

@@ -5,8 +5,8 @@ the order of their positions, one at a time: the lowest is the head. An entry le
 together with the commit of what it caused. What was seen once is never accepted again.
 
 What is accepted from a homeserver is sealed to the keeper's public key, so that the part which accepts
-needs no secrets; what a flow adds is sealed by the keeper itself. Once opened and moved on, a body is
-sealed under the account's own key.
+needs no secrets; what a flow adds is sealed by the keeper itself. A plaintext that was opened is sealed
+under the account's own key.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bridge.store.vault import KeeperBox
 ACCEPTED = "accepted"
 """As it arrived."""
 SEALED = "sealed"
-"""On its way out: the body is the ciphertext to be sent, byte for byte."""
+"""On its way out: the body holds the ciphertext to be sent, byte for byte."""
 OPENED = "opened"
 """On its way in: the body is the plaintext, sealed at rest."""
 
@@ -114,8 +114,12 @@ class Journal:
         return EntryId(derive(self._key, "entry", kind, key))
 
     def read(self, entry: Entry) -> bytes:
-        """The body of an entry as it was accepted."""
+        """The body of an entry as it was accepted, or as it was kept since."""
         return self._keeper.open(entry.entry_id, entry.body)
+
+    def keep(self, entry: Entry, body: bytes) -> bytes:
+        """A new body for an entry that moves on, sealed by the keeper; ``read`` opens it."""
+        return self._keeper.keep(entry.entry_id, body)
 
     async def accept(self, *new: New) -> None:
         """Store what came from outside durably; what was seen before is left out. Raises ``TryAgain``."""

@@ -43,7 +43,7 @@ _COMMIT_SEAL = """        await self._parts.store.commit(
 """
 _MOVED = """                **self._sessions.moved(unlocked, held, sealed.record),
 """
-_KEPT = """        return replace(entry, state=SEALED, body=body), stanza
+_KEPT = """        return replace(entry, state=SEALED, body=body), out
 """
 _GOES_ON = """            self._may_go_on(unlocked, contact)
 """
@@ -104,7 +104,8 @@ PATCHES: Sequence[Patch] = (
                 OUTBOUND,
                 _COMMIT_SEAL,
                 """        awaited = (ack.MESSAGE, outgoing.id, None)
-        await self._connections.deliver(account.account_id, stanza, awaited, step=Step.SEND)
+        sent = outgoing.to_stanza("to")
+        await self._connections.deliver(account.account_id, sent, awaited, step=Step.SEND)
 """
                 + _COMMIT_SEAL,
             )
@@ -119,14 +120,17 @@ PATCHES: Sequence[Patch] = (
                 OUTBOUND,
                 _GOES_ON,
                 _GOES_ON
-                + """            async with self._sessions.held(unlocked, contact.contact_id) as held:
+                + """            id = StanzaId(str(codec.decode(sealed.stanza).attributes["id"]))
+            key = message_id_out(self._parts, contact, id)
+            message = await messages.by_id(self._parts.store, key)
+            async with self._sessions.held(unlocked, contact.contact_id) as held:
                 plain, rng = unlocked.vault.open(_BODY, key, message.body), self._parts.random.bytes
                 padded, now = payload.pad(plain, rng), self._parts.clock.now()
                 anew = signal.seal(held.record, unlocked.own, padded, rng, now)
                 moved = self._sessions.moved(unlocked, held, anew.record)
                 await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
-            id, peer = str(stanza.attributes["id"]), contact.person.jid
-            stanza = Outgoing(id, peer, anew.kind, anew.ciphertext).to_stanza("to")
+            stanza = Outgoing(id, contact.person.jid, anew.kind, anew.ciphertext).to_stanza("to")
+            sealed = replace(sealed, stanza=codec.encode(stanza))
 """,
             )
         ],

@@ -99,14 +99,25 @@ async def by_event(store: Store, event_id: EventId) -> Message | None:
     return _one(await store.read("SELECT * FROM message WHERE event_id = :event_id", event_id=event_id))
 
 
-async def unread_until(store: Store, contact_id: ContactId, sent_at: int) -> Sequence[Message]:
-    """Shown messages of a contact up to a time (ms) that no read receipt has answered, oldest first."""
-    rows = await store.read(
-        "SELECT * FROM message WHERE contact_id = :contact_id AND direction = 'in' AND state = 'shown'"
-        " AND sent_at <= :sent_at ORDER BY sent_at",
-        contact_id=contact_id,
-        sent_at=sent_at,
-    )
+_UNREAD = (
+    "SELECT * FROM message WHERE contact_id = :contact_id AND direction = 'in' AND state = 'shown'"
+    " AND {until} ORDER BY sent_at LIMIT :most"
+)
+
+
+async def unread_until(store: Store, contact_id: ContactId, sent_at: int, most: int) -> Sequence[Message]:
+    """Shown messages of a contact sent up to a time (ms) that no read receipt has answered, oldest first."""
+    sql = _UNREAD.format(until="sent_at <= :sent_at")
+    rows = await store.read(sql, contact_id=contact_id, sent_at=sent_at, most=most)
+    return [Message.from_row(row) for row in rows]
+
+
+async def unread_shown_until(
+    store: Store, contact_id: ContactId, shown_at: float, most: int
+) -> Sequence[Message]:
+    """The same, of those that were shown up to a time (seconds)."""
+    sql = _UNREAD.format(until="changed_at <= :changed_at")
+    rows = await store.read(sql, contact_id=contact_id, changed_at=shown_at, most=most)
     return [Message.from_row(row) for row in rows]
 
 
