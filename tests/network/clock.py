@@ -64,6 +64,11 @@ class ManualClock:
                 await asyncio.sleep(0)
         self._move(end)
 
+    def next_in(self) -> float | None:
+        """How many seconds the next timer is away; None when nobody waits."""
+        due = [timer.deadline for timer in self._timers if timer.deadline < float("inf")]
+        return max(0.0, min(due) - self._elapsed) if due else None
+
     async def waited_for(self, seconds: float) -> None:
         """Return when somebody waits for just so long."""
         while not any(timer.seconds == seconds for timer in self._timers):

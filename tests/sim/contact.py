@@ -1,0 +1,76 @@
+"""Somebody on the network who reads and writes with real keys."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from bridge.curve import KeyPair
+from bridge.e2ee import session as signal
+from bridge.e2ee.bundle import PreKeyBundle
+from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
+from bridge.e2ee.keys import OwnKeys, Rng, SignedPreKey, new_own_keys, new_signed_prekey
+from bridge.e2ee.record import Record
+from bridge.ids import Jid
+from bridge.ports import Clock
+from bridge.wire import payload
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary.message import Message
+
+NUMBER = "4915112345678"
+NAME = "Anna"
+
+
+def bundle_of(own: OwnKeys, signed: SignedPreKey) -> PreKeyBundle:
+    """What a directory hands out of these keys."""
+    keys = own.registration_id, own.identity.public, signed.id, signed.pair.public, signed.signature
+    return PreKeyBundle(*keys, None, None)
+
+
+class SimulatedContact:
+    """Somebody on the network with real keys; ``received`` is what they could read."""
+
+    jid = Jid.parse(f"{NUMBER}@s.whatsapp.net")
+
+    def __init__(self, rng: Rng, clock: Clock) -> None:
+        self._rng, self._clock = rng, clock
+        self._own = new_own_keys(rng)
+        self._signed = new_signed_prekey(self._own, 1, rng)
+        self._record: Record | None = None
+        self.received: list[str] = []
+        self.ids: list[str] = []
+        """The stanza ids of what was received, for receipts."""
+
+    def bundle(self) -> PreKeyBundle:
+        """What others start a session with."""
+        return bundle_of(self._own, self._signed)
+
+    def one_time(self, id: int) -> KeyPair | None:
+        """None: this contact has no one-time prekeys."""
+
+    def signed(self, id: int) -> KeyPair | None:
+        """The one signed prekey."""
+        return self._signed.pair if id == self._signed.id else None
+
+    def read(self, arrived: Message) -> None:
+        """Open a message; one that was read before changes nothing."""
+        now = self._clock.now()
+        with suppress(Duplicate, BadMessage, NoSession, UnknownPreKey):
+            opened = signal.open(
+                self._record, self._own, arrived.kind, arrived.ciphertext, self, self._rng, now
+            )
+            self._record = opened.record
+            text = payload.parse(payload.unpad(opened.plaintext))
+            assert isinstance(text, payload.TextPayload)
+            self.received.append(text.text)
+            self.ids.append(arrived.id)
+
+    def write(self, stanza_id: str, text: str, bundle: PreKeyBundle) -> Stanza:
+        """A message as the network hands it over; ``bundle`` begins a session where there is none."""
+        now = self._clock.now()
+        if not signal.can_seal(self._record, now):
+            self._record = signal.start(self._record, self._own, bundle, self._rng, now)
+        padded = payload.pad(payload.TextPayload(text).to_bytes(), self._rng)
+        sealed = signal.seal(self._record, self._own, padded, self._rng, now)
+        self._record = sealed.record
+        message = Message(stanza_id, self.jid, sealed.kind, sealed.ciphertext, t=int(now), notify=NAME)
+        return message.to_stanza("from")

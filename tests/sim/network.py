@@ -1,0 +1,175 @@
+"""The network as the bridge sees it: a connector whose links carry stanzas to one contact and back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+
+from bridge.e2ee.bundle import PreKeyBundle
+from bridge.e2ee.keys import OwnKeys, PreKey, SignedPreKey
+from bridge.errors import TryAgain
+from bridge.ids import Jid
+from bridge.network.backoff import End, Why
+from bridge.network.connector import Connector, Credentials, Enlisted, Enlistment, Link, OnStanzas
+from bridge.ports import Step
+from bridge.wire.login import REASON_USER_ACTIVATED
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import message as messages
+from bridge.wire.vocabulary.ack import Ack
+from bridge.wire.vocabulary.people import Person
+from bridge.wire.vocabulary.receipt import Receipt
+from tests.sim.contact import NAME, NUMBER, SimulatedContact, bundle_of
+
+LOGIN = Jid.parse("7-123456@interop")
+"""What the network calls the account."""
+SERVICE = "whatsapp"
+
+
+class SimulatedLink(Link):
+    """One connection of the account."""
+
+    def __init__(self, network: SimulatedNetwork, on_stanzas: OnStanzas) -> None:
+        self._network, self.on_stanzas = network, on_stanzas
+        self._end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+
+    @property
+    def end(self) -> End | None:
+        return self._end.result() if self._end.done() else None
+
+    async def ended(self) -> End:
+        return await asyncio.shield(self._end)
+
+    def cut(self, why: Why) -> None:
+        """The connection ends."""
+        if not self._end.done():
+            self._end.set_result(End(why))
+
+    async def send(self, stanza: Stanza, *, step: Step) -> None:
+        if self.end is not None:
+            raise TryAgain(f"{step.value}: the connection has ended")
+        self._network.taken(self, stanza)
+
+    async def resolve(self, service: str, identifier: str) -> Person | None:
+        jid = self._network.contact.jid
+        return Person(jid, service, identifier, NAME) if identifier == f"+{NUMBER}" else None
+
+    async def resolve_jid(self, jid: Jid) -> Person | None:
+        return Person(jid, SERVICE, f"+{jid.user}", NAME)
+
+    async def fetch_keys(self, jid: Jid) -> PreKeyBundle:
+        assert jid == self._network.contact.jid
+        return self._network.contact.bundle()
+
+    async def upload_keys(self, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]) -> None:
+        self._network.directory = own, signed
+        self._network.prekeys += len(one_time)
+
+    async def prekey_count(self) -> int:
+        return self._network.prekeys
+
+    async def reach(self, jid: Jid) -> None:
+        pass
+
+    async def delete(self) -> None:
+        self._network.directory = None
+
+    async def finish(self) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        self.cut(Why.CLOSED)
+
+
+class SimulatedNetwork(Connector):
+    """One network with one account of ours and one contact; what is not acknowledged waits in the mailbox."""
+
+    def __init__(self, contact: SimulatedContact) -> None:
+        self.contact = contact
+        self.up = True
+        """Whether a connection can be made."""
+        self.acknowledges = True
+        self.refuses: int | None = None
+        """The number with which messages of ours are refused."""
+        self.sent: list[Stanza] = []
+        """What the bridge sent, in order."""
+        self.directory: tuple[OwnKeys, SignedPreKey] | None = None
+        self.prekeys = 0
+        self.link: SimulatedLink | None = None
+        self._mailbox: list[Stanza] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # What the contact and tests do
+
+    async def contact_writes(self, stanza_id: str, text: str) -> None:
+        """The contact writes to the account."""
+        assert self.directory is not None
+        await self.deliver(self.contact.write(stanza_id, text, bundle_of(*self.directory)))
+
+    async def contact_tells(self, kind: str | None) -> None:
+        """The contact's receipt for all they have: delivered (None) or read."""
+        await self.deliver(Receipt(tuple(self.contact.ids), self.contact.jid, kind).to_stanza("from"))
+
+    async def deliver(self, *stanzas: Stanza) -> None:
+        """Stanzas for the account: now, or once it connects."""
+        self._mailbox.extend(stanzas)
+        if self.link is not None and self.link.end is None:
+            await self._hand_over(self.link)
+
+    def lose_link(self) -> None:
+        """The connection breaks."""
+        assert self.link is not None
+        self.link.cut(Why.LOST)
+
+    # The port
+
+    async def enlist(self, enlistment: Enlistment) -> Enlisted:
+        self.directory = enlistment.own, enlistment.signed
+        return Enlisted(LOGIN)
+
+    async def connect(
+        self, credentials: Credentials, on_stanzas: OnStanzas, *, reason: int = REASON_USER_ACTIVATED
+    ) -> Link:
+        assert (credentials.login, reason >= 0) == (LOGIN, True)
+        if not self.up:
+            raise TryAgain("the network is away")
+        link = self.link = SimulatedLink(self, on_stanzas)
+        self._soon(self._hand_over(link))
+        return link
+
+    def taken(self, link: SimulatedLink, stanza: Stanza) -> None:
+        """What the server does with a stanza of ours: the contact gets it, and it is acknowledged."""
+        self.sent.append(stanza)
+        if stanza.tag not in ("message", "receipt") or not self.acknowledges:
+            return
+        if stanza.tag == "message" and self.refuses is None:
+            self.contact.read(messages.parse(stanza, "to"))
+        to, kind = Jid.parse(str(stanza.attributes["to"])), stanza.attributes.get("type")
+        ack = Ack(
+            stanza.tag,
+            str(stanza.attributes["id"]),
+            to,
+            type=str(kind) if kind is not None and stanza.tag == "receipt" else None,
+            error=self.refuses if stanza.tag == "message" else None,
+        )
+        self._soon(self._acknowledge(link, ack))
+
+    async def _acknowledge(self, link: SimulatedLink, ack: Ack) -> None:
+        await link.on_stanzas([ack.to_stanza("from")])
+
+    async def _hand_over(self, link: SimulatedLink) -> None:
+        """Give the account what waits for it; what it acknowledges waits no more."""
+        waiting = list(self._mailbox)
+        try:
+            answers = await link.on_stanzas(
+                [*waiting, Stanza("ib", {}, (Stanza("offline", {"count": "0"}),))]
+            )
+        except TryAgain:
+            link.cut(Why.NOT_STORED)
+            return
+        done = {(answer.attributes.get("class"), answer.attributes.get("id")) for answer in answers}
+        self._mailbox = [each for each in self._mailbox if (each.tag, each.attributes.get("id")) not in done]
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
