@@ -17,8 +17,8 @@ from typing import Any
 
 from bridge.app.assembly import Flows, assemble
 from bridge.flow.parts import Parts, Settings
+from bridge.flow.reading import READ_IN_MATRIX
 from bridge.flow.reception import EVENT
-from bridge.flow.reports import READ_IN_MATRIX
 from bridge.ids import EventId, RoomId, UserId
 from bridge.ports import Row
 from bridge.sandbox.files import load_variant
