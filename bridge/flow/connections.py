@@ -60,6 +60,11 @@ class Connections:
             line.users -= 1
             line.active_at = self._parts.clock.monotonic()
 
+    async def ready(self, account_id: AccountId) -> None:
+        """Return once there is an open link; ``GiveUp`` when the network refuses the account."""
+        async with self._use(account_id):
+            pass
+
     def open_link(self, account_id: AccountId) -> Link | None:
         """The link, if it is open now."""
         line = self._lines.get(account_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.content import Content, Part, Reply, Text, Unknown
@@ -10,24 +9,24 @@ from bridge.e2ee import session as signal
 from bridge.e2ee.bundle import PreKeyBundle
 from bridge.e2ee.session import Record, Sealed
 from bridge.errors import GiveUp, TryAgain
-from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
+from bridge.flow.outcomes import ABOUT_ANOTHER, Outcomes, message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
+from bridge.flow.removals import Removals
 from bridge.flow.sealed import SealedOut
 from bridge.flow.sessions import Held, Sessions
 from bridge.flow.translate import to_payload
 from bridge.flow.waiting import Waiting
-from bridge.ids import EventId, StanzaId, UserId, derive, stanza_id
+from bridge.ids import EventId, StanzaId, UserId, stanza_id
 from bridge.matrix import events
 from bridge.policy import Act, Hold, Refuse
 from bridge.ports import Row, Step
-from bridge.sentences import Sentence, say
+from bridge.sentences import say
 from bridge.store import kinds
-from bridge.store.errors import Stale
-from bridge.store.journal import ACCEPTED, SEALED, Entry, New
+from bridge.store.journal import ACCEPTED, SEALED, Entry
 from bridge.store.tables import messages
 from bridge.store.tables.messages import IN, OUT, Message
 from bridge.wire import payload
@@ -38,21 +37,8 @@ from bridge.wire.vocabulary.message import Message as Outgoing
 _BODY = "message.body"
 
 
-ABOUT_ANOTHER: Mapping[str, str] = {
-    "removal": "outbound.removal",
-    "reaction": "outbound.reaction",
-    "edit": "outbound.edit",
-}
-"""Kinds that are about a message sent before, each with what becomes of it."""
-
-
 class Nacked(GiveUp):
     """The network refused the message itself, so it is certain that it did not arrive."""
-
-
-def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
-    """The key of a message out: its stanza id, within the account and the chat."""
-    return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, OUT, stanza)
 
 
 class Outbound:
@@ -73,6 +59,8 @@ class Outbound:
         self._sessions = sessions
         self._connections = connections
         self._waiting = waiting
+        self._removals = Removals(parts)
+        self._outcomes = Outcomes(parts)
 
     async def message_out(
         self, entry: Entry, event: events.Event, unlocked: Unlocked, contact: Contact
@@ -84,7 +72,7 @@ class Outbound:
             return
         unknown = next((part for part in content.parts if isinstance(part, Unknown)), None)
         if unknown is not None and unknown.kind in ABOUT_ANOTHER:
-            await self._not_carried(entry, event, contact, unknown.kind)
+            await self._outcomes.not_carried(entry, event, contact, unknown.kind)
             return
         try:
             self._allow(unlocked, contact, content)
@@ -92,22 +80,7 @@ class Outbound:
                 entry, sealed = await self._seal(entry, unlocked, contact, content)
                 await self._deliver(entry, unlocked, contact, sealed)
         except GiveUp as refusal:
-            await self._fail(entry, contact, event.id, event.sender, refusal.sentence)
-
-    async def _not_carried(self, entry: Entry, event: events.Event, contact: Contact, kind: str) -> None:
-        """A removal, a reaction or an edit: said as an answer to what it is about, if that was sent."""
-        about = events.target(event)
-        message = await messages.by_event(self._parts.store, about) if about is not None else None
-        new: list[New] = []
-        sent = message is not None and message.contact_id == contact.contact_id and message.state != "failed"
-        if sent and contact.row.room_id is not None:
-            sentence = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
-            notice = owed.Notice(contact.row.room_id, sentence, about, event.sender)
-            new = [
-                notice.owed(f"failed/{event.id}"),
-                *self._status(contact, event.id, "FAIL_PERMANENT", sentence=sentence),
-            ]
-        await self._parts.journal.settle(entry, *new)
+            await self._outcomes.fail(entry, contact, event.id, event.sender, refusal.sentence)
 
     async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact, sealed: SealedOut) -> None:
         """Go on with a message that was sealed before: the stored bytes, until they are accepted."""
@@ -119,7 +92,7 @@ class Outbound:
             sentence = refusal.sentence
             if not isinstance(refusal, Nacked):
                 sentence = say("outbound.unsure", reason=sentence)
-            await self._fail(entry, contact, sealed.event_id, sealed.sender, sentence)
+            await self._outcomes.fail(entry, contact, sealed.event_id, sealed.sender, sentence)
 
     def _may_go_on(self, unlocked: Unlocked, contact: Contact) -> None:
         """What was sealed before a stop is sent only if it still may be."""
@@ -241,81 +214,19 @@ class Outbound:
         stanza_id_sent = StanzaId(str(stanza.attributes["id"]))
         awaited = (ack.MESSAGE, str(stanza_id_sent), None)
         account_id = unlocked.account.account_id
-        answer = await self._connections.deliver(account_id, stanza, awaited, step=Step.SEND)
+        message_id = message_id_out(self._parts, contact, stanza_id_sent)
+        await self._connections.ready(account_id)
+        if await self._removals.before_sending(entry, sealed.event_id):
+            await self._outcomes.withdraw(entry, message_id)
+            return
+        with self._removals.handing_over(entry):
+            answer = await self._connections.deliver(account_id, stanza, awaited, step=Step.SEND)
         if answer.error is not None:
             known = self._parts.profile.ack_errors.get(str(answer.error))
             if known is not None and known.retry:
                 raise TryAgain("the network asks to send again later")
             raise Nacked(say(known.sentence if known is not None else "outbound.refused", code=answer.error))
-        message_id = message_id_out(self._parts, contact, stanza_id_sent)
-        await self._accepted(entry, contact, sealed.event_id, message_id)
-
-    async def _accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
-        change: Row = {
-            "message_id": message_id,
-            "state": "accepted",
-            "old_state": "sealed",
-            "changed_at": self._parts.clock.now(),
-        }
-        rows = self._parts.journal.rows(*self._status(contact, event_id, "SUCCESS", delivered_to=()))
-        settle = [{"entry_id": entry.entry_id}]
-        try:
-            await self._parts.store.commit(
-                kinds.unit(kinds.ACCEPTED, settle=settle, owe=rows, remember=rows, change=[change])
-            )
-        except Stale:  # its receipt was quicker than its acknowledgement
-            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
-
-    def _status(
-        self,
-        contact: Contact,
-        event_id: EventId,
-        status: str,
-        *,
-        sentence: Sentence | None = None,
-        delivered_to: tuple[UserId, ...] | None = None,
-    ) -> list[New]:
-        room_id = contact.row.room_id
-        failed = status.startswith("FAIL")
-        if room_id is None or not (failed or self._parts.settings.status_events):
-            return []
-        reason = "com.beeper.unsupported_event" if failed else None
-        return [owed.Status(room_id, event_id, status, reason, sentence, delivered_to).owed()]
-
-    async def _fail(
-        self, entry: Entry, contact: Contact, event_id: EventId, sender: UserId, sentence: Sentence
-    ) -> None:
-        """It will never be sent: the sender is told, and the lane goes on."""
-        room_id = contact.row.room_id
-        assert room_id is not None
-        notice = owed.Notice(room_id, say("outbound.not_sent", reason=sentence), event_id, sender)
-        new = [
-            notice.owed(f"failed/{event_id}"),
-            *self._status(contact, event_id, "FAIL_PERMANENT", sentence=sentence),
-        ]
-        rows = self._parts.journal.rows(*new)
-        settle = [{"entry_id": entry.entry_id}]
-        change: list[Row] = []
-        key = self._parts.account_key(contact.row.account_id)
-        message_id = message_id_out(self._parts, contact, stanza_id(key, event_id))
-        if entry.state == SEALED:
-            change.append(
-                {
-                    "message_id": message_id,
-                    "state": "failed",
-                    "old_state": "sealed",
-                    "changed_at": self._parts.clock.now(),
-                }
-            )
-        try:
-            await self._parts.store.commit(
-                kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
-            )
-        except Stale:
-            if await messages.by_id(self._parts.store, message_id) is None:
-                await self._parts.journal.settle(entry, *new)  # the account left meanwhile
-            else:  # a receipt says that it arrived after all
-                await self._parts.journal.settle(entry)
+        await self._outcomes.accepted(entry, contact, sealed.event_id, message_id)
 
 
 def _with_quote(parts: tuple[Part, ...], reply: Reply) -> tuple[Part, ...]:

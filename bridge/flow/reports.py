@@ -10,7 +10,7 @@ from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.doubts import Doubts
 from bridge.flow.keyring import Keyring, Unlocked
-from bridge.flow.outbound import message_id_out
+from bridge.flow.outcomes import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.reception import EVENT, Reception

@@ -8,7 +8,7 @@ from bridge.errors import RemoteProtocolError
 from bridge.flow.connections import Connections
 from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
-from bridge.flow.outbound import message_id_out
+from bridge.flow.outcomes import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.sessions import Held, Sessions

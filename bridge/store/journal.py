@@ -149,6 +149,11 @@ class Journal:
         rows = await self.store.read(entries.HEAD, lane=lane)
         return Entry.from_row(rows[0]) if rows else None
 
+    async def behind(self, entry: Entry) -> Sequence[Entry]:
+        """The entries that wait behind one in its lane, as far as a look at them stays short."""
+        rows = await self.store.read(entries.BEHIND, lane=entry.lane, position=entry.position)
+        return [Entry.from_row(row) for row in rows]
+
     async def lanes_after(self, position: int) -> Sequence[tuple[str, int]]:
         """Lanes with entries above ``position``, each with its highest, lowest such lane first."""
         rows = await self.store.read(entries.NEW_LANES, position=position)

@@ -192,6 +192,13 @@ class Whole:
         await self._pushed(EVENT, event.room, event.event_id, event.pushed())
         return event
 
+    async def removes(self, event: Event) -> None:
+        """The user removes an event."""
+        content = {"redacts": event.event_id}
+        removal = self.home.happens(event.room, ADA, "m.room.redaction", content, None)
+        body = {**removal.pushed(), "redacts": event.event_id}
+        await self._pushed(EVENT, event.room, removal.event_id, body)
+
     async def member(self, room: RoomId, user: UserId, membership: str, *, by: UserId = ADA) -> None:
         """Somebody's membership becomes another one, by the user's doing unless another is named."""
         event = self.home.membership(room, user, membership, by=by)

@@ -30,6 +30,8 @@ POSTPONE = Statement(
 SETTLE = Statement("DELETE FROM entry WHERE entry_id = :entry_id", expect=1, error=AlreadySettled)
 
 HEAD = "SELECT * FROM entry WHERE lane = :lane ORDER BY position LIMIT 1"
+BEHIND = "SELECT * FROM entry WHERE lane = :lane AND position > :position ORDER BY position LIMIT 100"
+"""What waits behind an entry; bounded, so that a look at it stays short."""
 NEW_LANES = (
     "SELECT lane, MAX(position) AS position FROM entry WHERE position > :position GROUP BY lane ORDER BY 2"
 )

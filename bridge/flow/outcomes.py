@@ -1,0 +1,131 @@
+"""What became of a message out: taken, withdrawn, failed, or not carried at all; and who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.flow import owed
+from bridge.flow.parts import Parts
+from bridge.flow.people import Contact
+from bridge.ids import EventId, StanzaId, UserId, derive, stanza_id
+from bridge.matrix import events
+from bridge.ports import Row
+from bridge.sentences import Sentence, say
+from bridge.store import kinds
+from bridge.store.errors import Stale
+from bridge.store.journal import SEALED, Entry, New
+from bridge.store.tables import messages
+from bridge.store.tables.messages import OUT
+
+ABOUT_ANOTHER: Mapping[str, str] = {
+    "removal": "outbound.removal",
+    "reaction": "outbound.reaction",
+    "edit": "outbound.edit",
+}
+"""Kinds that are about a message sent before, each with what becomes of it."""
+
+
+def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
+    """The key of a message out: its stanza id, within the account and the chat."""
+    return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, OUT, stanza)
+
+
+class Outcomes:
+    """Settles the entries of messages out, each with its message's state and with what is owed for it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def not_carried(self, entry: Entry, event: events.Event, contact: Contact, kind: str) -> None:
+        """A removal, a reaction or an edit: said as an answer to what it is about, if that was sent."""
+        about = events.target(event)
+        message = await messages.by_event(self._parts.store, about) if about is not None else None
+        new: list[New] = []
+        sent = message is not None and message.contact_id == contact.contact_id and message.state != "failed"
+        if sent and contact.row.room_id is not None:
+            sentence = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
+            notice = owed.Notice(contact.row.room_id, sentence, about, event.sender)
+            new = [
+                notice.owed(f"failed/{event.id}"),
+                *self._status(contact, event.id, "FAIL_PERMANENT", sentence=sentence),
+            ]
+        await self._parts.journal.settle(entry, *new)
+
+    async def accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
+        """The network has it."""
+        change: Row = {
+            "message_id": message_id,
+            "state": "accepted",
+            "old_state": "sealed",
+            "changed_at": self._parts.clock.now(),
+        }
+        rows = self._parts.journal.rows(*self._status(contact, event_id, "SUCCESS", delivered_to=()))
+        settle = [{"entry_id": entry.entry_id}]
+        try:
+            await self._parts.store.commit(
+                kinds.unit(kinds.ACCEPTED, settle=settle, owe=rows, remember=rows, change=[change])
+            )
+        except Stale:  # its receipt was quicker than its acknowledgement
+            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
+
+    async def withdraw(self, entry: Entry, message_id: bytes) -> None:
+        """It was removed before it left: nobody needs to be told, for nobody has it."""
+        change: Row = {
+            "message_id": message_id,
+            "state": "failed",
+            "old_state": "sealed",
+            "changed_at": self._parts.clock.now(),
+        }
+        settle = [{"entry_id": entry.entry_id}]
+        await self._parts.store.commit(kinds.unit(kinds.CHANGED, settle=settle, change=[change]))
+
+    async def fail(
+        self, entry: Entry, contact: Contact, event_id: EventId, sender: UserId, sentence: Sentence
+    ) -> None:
+        """It will never be sent: the sender is told, and the lane goes on."""
+        room_id = contact.row.room_id
+        assert room_id is not None
+        notice = owed.Notice(room_id, say("outbound.not_sent", reason=sentence), event_id, sender)
+        new = [
+            notice.owed(f"failed/{event_id}"),
+            *self._status(contact, event_id, "FAIL_PERMANENT", sentence=sentence),
+        ]
+        rows = self._parts.journal.rows(*new)
+        settle = [{"entry_id": entry.entry_id}]
+        change: list[Row] = []
+        key = self._parts.account_key(contact.row.account_id)
+        message_id = message_id_out(self._parts, contact, stanza_id(key, event_id))
+        if entry.state == SEALED:
+            change.append(
+                {
+                    "message_id": message_id,
+                    "state": "failed",
+                    "old_state": "sealed",
+                    "changed_at": self._parts.clock.now(),
+                }
+            )
+        try:
+            await self._parts.store.commit(
+                kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+            )
+        except Stale:
+            if await messages.by_id(self._parts.store, message_id) is None:
+                await self._parts.journal.settle(entry, *new)  # the account left meanwhile
+            else:  # a receipt says that it arrived after all
+                await self._parts.journal.settle(entry)
+
+    def _status(
+        self,
+        contact: Contact,
+        event_id: EventId,
+        status: str,
+        *,
+        sentence: Sentence | None = None,
+        delivered_to: tuple[UserId, ...] | None = None,
+    ) -> list[New]:
+        room_id = contact.row.room_id
+        failed = status.startswith("FAIL")
+        if room_id is None or not (failed or self._parts.settings.status_events):
+            return []
+        reason = "com.beeper.unsupported_event" if failed else None
+        return [owed.Status(room_id, event_id, status, reason, sentence, delivered_to).owed()]
