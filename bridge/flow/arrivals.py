@@ -10,33 +10,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from bridge.errors import RemoteProtocolError
+from bridge.errors import LocalProtocolError, RemoteProtocolError
 from bridge.flow import owed
 from bridge.flow.inbound import Inbound
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.reports import Reports
 from bridge.flow.retries import Retries
-from bridge.ids import Jid
 from bridge.ports import Row
 from bridge.store import kinds
 from bridge.store.journal import New
 from bridge.wire import stanza as codec
 from bridge.wire.stanza import Stanza
-from bridge.wire.vocabulary import message, notification, receipt
+from bridge.wire.vocabulary import ack, message, notification, receipt
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.people import PeopleNames
 
 LOG = structlog.get_logger()
 
-PARSING_ERROR = 487
-UNRECOGNISED_STANZA = 488
-"""Negative acknowledgements of the client (interop dossier 4.5)."""
-
 IDENTITY_NEWS = "identity-news"
-
-WITHOUT_ACKNOWLEDGEMENT = frozenset({"chatstate", "presence", "iq", "stream:error", "success", "failure"})
-"""Stanzas that nobody waits to see acknowledged."""
 
 Taken = tuple[New | None, Ack]
 
@@ -77,18 +69,22 @@ class Arrivals:
 
     def _read(self, unlocked: Unlocked, stanza: Stanza) -> tuple[New | None, Stanza | None]:
         """What is to be stored of a stanza, and what acknowledges it; often only one of them, or neither."""
-        if stanza.tag in WITHOUT_ACKNOWLEDGEMENT:
+        if stanza.tag in ack.WITHOUT:
             return None, None
         identifier = stanza.attributes.get("id")
         if isinstance(identifier, str) and "\0" in identifier:
-            return None, _not_understood(stanza, PARSING_ERROR)  # no database keeps such a text
+            return None, _not_understood(stanza, ack.PARSING_ERROR)  # no database keeps such a text
         family = self._families.get(stanza.tag)
         if family is None:
-            return None, _not_understood(stanza, UNRECOGNISED_STANZA)
+            return None, _not_understood(stanza, ack.UNRECOGNISED_STANZA)
         try:
             new, answer = family(unlocked, stanza)
         except RemoteProtocolError:
-            return None, _not_understood(stanza, PARSING_ERROR)
+            return None, _not_understood(stanza, ack.PARSING_ERROR)
+        except LocalProtocolError as error:
+            # Ours to mend; until then it stops nothing but itself. The others of its commit are stored.
+            LOG.error("stanza cannot be stored", kind=stanza.tag, error=type(error).__name__)
+            return None, _not_understood(stanza, ack.PARSING_ERROR)
         return new, answer.to_stanza("to")
 
     def _message(self, unlocked: Unlocked, stanza: Stanza) -> Taken:
@@ -123,7 +119,4 @@ class Arrivals:
 def _not_understood(stanza: Stanza, error: int) -> Stanza | None:
     """A negative acknowledgement, where the stanza says whose and which it is."""
     LOG.warning("stanza not understood", code=error)
-    identifier, peer = stanza.attributes.get("id"), stanza.attributes.get("from")
-    if not isinstance(identifier, str) or not isinstance(peer, Jid):
-        return None
-    return Ack(cls=stanza.tag, id=identifier, peer=peer, error=error).to_stanza("to")
+    return ack.refusal(stanza, error)

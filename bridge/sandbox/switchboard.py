@@ -16,7 +16,14 @@ from bridge.sandbox.faults import Kind
 from bridge.sandbox.gatekeeper import Gatekeeper
 from bridge.sandbox.outputs import Close, Cut, FetchKeys, Hold, Send, SendBytes, WakeUp
 from bridge.wire.certificate import make_chain
-from bridge.wire.connection import Event, HandshakeCompleted, ServerConnection, StanzaReceived, State
+from bridge.wire.connection import (
+    Event,
+    HandshakeCompleted,
+    ServerConnection,
+    StanzaReceived,
+    StanzaUnreadable,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,8 @@ class Switchboard:
                 may_fetch = True
             elif isinstance(event, StanzaReceived):
                 self.gatekeeper.take(number, event.stanza, now)
+            elif isinstance(event, StanzaUnreadable):
+                self.gatekeeper.state.log.counters["stanzas unreadable"] += 1
             else:
                 self._deliver_held(line)
                 self._hang_up(line, now)

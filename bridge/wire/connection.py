@@ -23,7 +23,7 @@ from bridge.curve import KeyPair
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 from bridge.wire import certificate, frame, handshake, noise, stanza
 from bridge.wire.handshake import Step
-from bridge.wire.stanza import Stanza
+from bridge.wire.stanza import Stanza, UnreadableStanza
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,22 @@ class StanzaReceived:
 
 
 @dataclass(frozen=True)
+class StanzaUnreadable:
+    """A genuine frame whose content is no stanza (``error`` says why, and how far it could be read).
+
+    The frame itself was sound, so the next one is awaited as ever: the peer would send the same stanza
+    again on every later connection, and a connection that ends at it would end for ever.
+    """
+
+    error: UnreadableStanza
+
+
+@dataclass(frozen=True)
 class ConnectionEnded:
     """The peer's bytes ended between two frames; nothing was cut off."""
 
 
-Event = HandshakeCompleted | StanzaReceived | ConnectionEnded
+Event = HandshakeCompleted | StanzaReceived | StanzaUnreadable | ConnectionEnded
 
 
 class State(Enum):
@@ -98,7 +109,8 @@ class _Connection(ABC):
         """Take what the transport delivered (``b""``: it will deliver no more).
 
         Returns the events that are whole with it, in order; often none. Raises
-        RemoteProtocolError when the peer broke the protocol: the connection is dead
+        RemoteProtocolError when the peer broke the protocol of header, handshake, frames or
+        encryption (a stanza that cannot be read is an event): the connection is dead
         then, events of the same call are lost (they were not acknowledged, so they
         come again on the next connection), and only ``data_to_send`` still works.
         Raises LocalProtocolError when the connection was dead or ended before. Any
@@ -155,7 +167,11 @@ class _Connection(ABC):
     def _on_frame(self, payload: bytes) -> list[Event]:
         if self._transport is None:
             return self._on_handshake(payload)
-        return [StanzaReceived(stanza.decode(self._transport.receiving.decrypt(payload)))]
+        plaintext = self._transport.receiving.decrypt(payload)
+        try:
+            return [StanzaReceived(stanza.decode(plaintext))]
+        except UnreadableStanza as error:
+            return [StanzaUnreadable(error)]
 
     @abstractmethod
     def _on_handshake(self, payload: bytes) -> list[Event]:

@@ -1,17 +1,18 @@
 """Stanzas and their binary form: a flag byte, then tokens.
 
-``decode(encode(x)) == x``; any other bytes give a stanza or RemoteProtocolError.
+``decode(encode(x)) == x``; any other bytes give a stanza that ``encode`` takes, or UnreadableStanza.
 The bounds and their reasons are in ``codec.node`` and ``codec.compression``.
 """
 
 from __future__ import annotations
 
+from bridge.errors import RemoteProtocolError
 from bridge.wire.codec.compression import PLAIN, deflate, open_flagged
 from bridge.wire.codec.decoder import decode_tokens
 from bridge.wire.codec.encoder import encode_tokens
-from bridge.wire.codec.node import AttributeValue, Stanza
+from bridge.wire.codec.node import AttributeValue, Stanza, UnreadableStanza
 
-__all__ = ["AttributeValue", "Stanza", "decode", "encode"]
+__all__ = ["AttributeValue", "Stanza", "UnreadableStanza", "decode", "encode"]
 
 
 def encode(stanza: Stanza, *, compress: bool = False) -> bytes:
@@ -24,5 +25,9 @@ def encode(stanza: Stanza, *, compress: bool = False) -> bytes:
 
 
 def decode(data: bytes) -> Stanza:
-    """The stanza in ``data``; RemoteProtocolError when there is none, or more than one."""
-    return decode_tokens(open_flagged(data))
+    """The stanza in ``data``; UnreadableStanza when there is none, or more than one."""
+    try:
+        tokens = open_flagged(data)
+    except RemoteProtocolError as error:
+        raise UnreadableStanza(str(error), None) from error
+    return decode_tokens(tokens)

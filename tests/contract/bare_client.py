@@ -20,7 +20,13 @@ from bridge.e2ee.keys import PreKey, new_own_keys, new_prekeys, new_signed_preke
 from bridge.e2ee.session import Record
 from bridge.ids import Jid
 from bridge.wire import payload
-from bridge.wire.connection import ClientConnection, ConnectionEnded, HandshakeCompleted, StanzaReceived
+from bridge.wire.connection import (
+    ClientConnection,
+    ConnectionEnded,
+    HandshakeCompleted,
+    StanzaReceived,
+    StanzaUnreadable,
+)
 from bridge.wire.login import ClientPayload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import PeopleNames, iq, people, prekeys
@@ -217,6 +223,8 @@ class BareClient:
             for event in self._connection.receive(data):
                 if isinstance(event, StanzaReceived):
                     self._unread.append(parse_stanza(event.stanza, "from", self.names))
+                elif isinstance(event, StanzaUnreadable):
+                    raise event.error
                 elif not isinstance(event, ConnectionEnded):
                     self._unread.append(event)
             await self.flush()

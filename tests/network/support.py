@@ -19,6 +19,7 @@ from bridge.network.signing_keys import SigningKey, SigningKeys, new_signing_key
 from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Random, Step, Stream, Web
 from bridge.profile import Profile
+from bridge.wire import frame
 from bridge.wire.certificate import make_chain
 from bridge.wire.connection import HandshakeCompleted, ServerConnection, StanzaReceived
 from bridge.wire.login import ClientPayload
@@ -154,6 +155,11 @@ class Peer:
         for stanza in stanzas:
             self.connection.send(stanza)
         return self.connection.data_to_send()
+
+    def encrypted_bytes(self, plaintext: bytes) -> bytes:
+        """A genuine frame around what may be no stanza."""
+        assert self.connection._transport is not None
+        return frame.encode(self.connection._transport.sending.encrypt(plaintext))
 
     async def send_raw(self, data: bytes) -> None:
         self.writer.write(data)

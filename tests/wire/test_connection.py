@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from bridge.wire.connection import (
     HandshakeCompleted,
     ServerConnection,
     StanzaReceived,
+    StanzaUnreadable,
+    State,
 )
 from bridge.wire.noise import Handshake, Message, Transport
 from bridge.wire.proto import handshake_pb2 as proto
@@ -40,6 +43,8 @@ AT_CLIENT = HandshakeCompleted(key("server").public, b"")
 AT_SERVER = HandshakeCompleted(key("client").public, LOGIN)
 PING = Stanza("iq", {"id": "1", "type": "get", "xmlns": "w:p"})
 RESULT = Stanza("iq", {"id": "1", "type": "result"})
+PING_BYTES = codec.encode(PING)
+TOO_DEEP = b"\0" + b"\xf8\x02\x13\xf8\x01" * 5_000 + b"\xf8\x01\x13"
 
 
 def feed(connection: ClientConnection | ServerConnection, data: bytes, edges: list[int]) -> list[Event]:
@@ -293,13 +298,27 @@ def test_any_handshake_messages_give_events_or_a_remote_error(messages: list[byt
 
 @QUICK
 @given(st.binary(max_size=200))
-def test_any_plaintext_of_an_authenticated_peer_gives_a_stanza_or_a_remote_error(plaintext: bytes) -> None:
+def test_any_plaintext_of_an_authenticated_peer_gives_one_event_and_the_connection_goes_on(
+    plaintext: bytes,
+) -> None:
     theirs, transport = hand_made()
-    try:
-        events = theirs.receive(frame.encode(transport.sending.encrypt(plaintext)))
-    except RemoteProtocolError:
-        return
-    assert [type(event) for event in events] == [StanzaReceived]
+    frames = [frame.encode(transport.sending.encrypt(each)) for each in (PING_BYTES, plaintext, PING_BYTES)]
+    before, event, behind = theirs.receive(b"".join(frames))
+    assert before == behind == StanzaReceived(PING)
+    assert isinstance(event, StanzaReceived | StanzaUnreadable)
+
+
+@pytest.mark.threat("S19", "S20")
+@pytest.mark.parametrize(
+    "plaintext",
+    [b"", b"\0\xf8\xff\x13", TOO_DEEP, b"\x02" + zlib.compress(bytes(2**24))],
+)
+def test_a_stanza_that_cannot_be_read_ends_nothing(plaintext: bytes) -> None:
+    theirs, transport = hand_made()
+    (event,) = theirs.receive(frame.encode(transport.sending.encrypt(plaintext)))
+    assert isinstance(event, StanzaUnreadable)
+    assert theirs.state is State.OPEN
+    assert theirs.receive(frame.encode(transport.sending.encrypt(PING_BYTES))) == [StanzaReceived(PING)]
 
 
 def test_the_login_is_as_long_as_the_client_makes_it() -> None:

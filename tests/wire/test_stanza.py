@@ -13,7 +13,7 @@ from bridge.errors import LocalProtocolError, RemoteProtocolError
 from bridge.ids import Jid
 from bridge.wire.codec import packed
 from bridge.wire.codec import tokens as t
-from bridge.wire.stanza import Stanza, decode, encode
+from bridge.wire.stanza import Stanza, UnreadableStanza, decode, encode
 from tests.wire.support import QUICK, jids, stanzas, texts
 
 WHATSAPP = "s.whatsapp.net"
@@ -126,6 +126,8 @@ def test_an_interop_identifier_printed_in_a_pair_is_understood() -> None:
         "fa ff82123f fc07" + b"interop".hex(),  # no integrator
         "fa ff82123f fc03" + b"A B".hex(),  # a server that is none
         "fa fc03" + b"a@b".hex() + "03",  # a user that is none
+        "fa fc05" + b"1:300".hex() + "03",  # a device that this server cannot have
+        "fa fc03" + b"1:5".hex() + "fc04" + b"g.us".hex(),  # a device of a group
         "fa fa 00 03 03",  # an identifier inside an identifier
     ],
 )
@@ -300,12 +302,69 @@ def test_any_bytes_are_a_stanza_or_refused(data: bytes, head: bytes) -> None:
 
 @QUICK
 @given(stanzas, st.binary(min_size=1, max_size=3), st.data())
-def test_a_damaged_stanza_is_a_stanza_or_refused(stanza: Stanza, damage: bytes, data: st.DataObject) -> None:
+def test_a_damaged_stanza_is_one_that_can_be_written_or_refused(
+    stanza: Stanza, damage: bytes, data: st.DataObject
+) -> None:
     encoded = bytearray(encode(stanza))
     at = data.draw(st.integers(0, len(encoded) - 1))
     encoded[at : at + len(damage)] = damage
-    with contextlib.suppress(RemoteProtocolError):
-        decode(bytes(encoded))
+    try:
+        found = decode(bytes(encoded))
+    except RemoteProtocolError:
+        return
+    assert decode(encode(found)) == found
+
+
+any_jids = st.builds(
+    Jid,
+    st.text(alphabet="0123456789abc:-_.@", max_size=8),
+    st.sampled_from(["s.whatsapp.net", "lid", "hosted", "g.us", "msgr", "broadcast", "interop", "No Server"]),
+    st.just(0),
+    st.integers(0, 0xFFFF),
+)
+
+
+@QUICK
+@given(any_jids)
+def test_an_identifier_printed_in_a_pair_can_be_written_when_it_can_be_read(jid: Jid) -> None:
+    user, _, server = str(jid).rpartition("@")
+    pair = b"".join(b"\xfc" + bytes([len(part)]) + part.encode() for part in (user, server))
+    try:
+        found = decode_value(b"\xfa" + pair)
+    except RemoteProtocolError:
+        return
+    assert decode_value(value_tokens(found)) == found
+
+
+@QUICK
+@given(any_jids)
+def test_an_identifier_is_written_only_as_what_is_read_the_same(jid: Jid) -> None:
+    try:
+        tokens = value_tokens(jid)
+    except LocalProtocolError:
+        return
+    assert decode_value(tokens) == jid
+
+
+@pytest.mark.parametrize(
+    ("data", "head"),
+    [
+        ("", None),
+        ("01", None),
+        ("00 f803 13 08", None),  # cut off inside the head
+        ("00 f803 13 fa0003 04", None),
+        ("00 f804 13 08 fc0141 fc05 00", Stanza("message", {"id": "A"})),  # bytes are cut off
+        (
+            "00 f804 13 08 fc0141 f801 f803 13 08 fafc05" + b"1:300".hex() + "03",
+            Stanza("message", {"id": "A"}),
+        ),
+        ("00 f803 13 08 fc0141 00", Stanza("message", {"id": "A"})),  # something follows
+    ],
+)
+def test_what_is_no_stanza_may_still_say_which_it_was(data: str, head: Stanza | None) -> None:
+    with pytest.raises(UnreadableStanza) as unreadable:
+        decode(bytes.fromhex(data))
+    assert unreadable.value.head == head
 
 
 @QUICK

@@ -24,9 +24,9 @@ from bridge.network.connector import OnStanzas
 from bridge.network.errors import NetworkBusy, QuestionRefused
 from bridge.ports import Clock, Random, Step, Stream
 from bridge.profile import Timers
-from bridge.wire.connection import ClientConnection, Event, StanzaReceived
-from bridge.wire.stanza import Stanza
-from bridge.wire.vocabulary import iq, login
+from bridge.wire.connection import ClientConnection, Event, StanzaReceived, StanzaUnreadable
+from bridge.wire.stanza import Stanza, UnreadableStanza
+from bridge.wire.vocabulary import ack, iq, login
 
 ID_BYTES = 6
 PASSING_IQ_ERRORS = frozenset({429, 500, 503, 530})
@@ -68,6 +68,7 @@ class Channel:
         self._ids = 0
         self._replies: asyncio.Queue[tuple[Stanza, Step]] = asyncio.Queue(MAX_REPLIES_WAITING)
         self._heard = 0
+        self._unreadable = 0
         self._storing = False
         self._finishing = False
         self._turn = asyncio.Lock()
@@ -200,6 +201,10 @@ class Channel:
 
     async def _take(self, event: Event) -> None:
         """What concerns the connection itself."""
+        if isinstance(event, StanzaUnreadable):
+            self._heard += 1
+            await self._on_unreadable(event.error)
+            return
         if not isinstance(event, StanzaReceived):
             self._finish(Why.CLOSED if self._finishing else Why.LOST)
             return
@@ -208,6 +213,20 @@ class Channel:
             await self._on_iq(event.stanza)
         else:
             self._on_last_word(event.stanza)
+
+    async def _on_unreadable(self, error: UnreadableStanza) -> None:
+        """Refuse it as far as it says what it is, so that it does not come again; nothing else is touched."""
+        head = error.head
+        self._unreadable += 1
+        _log.warning("stanza not readable", count=self._unreadable)
+        if head is None:
+            return
+        if head.tag == "iq":
+            self._on_bad_answer(head, error)
+        elif head.tag in OURS:
+            self._finish(Why.DISMISSED)
+        elif (answer := ack.refusal(head, ack.PARSING_ERROR)) is not None:
+            await self._replies.put((answer, Step.ACKNOWLEDGE))
 
     async def _hand_over(self, stanzas: Sequence[Stanza]) -> None:
         """To the handler. When it fails, they were not stored, so they have to come again."""

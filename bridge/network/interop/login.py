@@ -13,7 +13,7 @@ from bridge.network.errors import UNKNOWN_LOGIN_FAILURE, LoginRefused
 from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Random, Step, Stream
 from bridge.profile import Profile
-from bridge.wire.connection import ClientConnection, ConnectionEnded, Event, StanzaReceived
+from bridge.wire.connection import ClientConnection, ConnectionEnded, Event, StanzaReceived, StanzaUnreadable
 from bridge.wire.login import MAX_ACCOUNT_ID, ClientPayload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import login
@@ -93,6 +93,8 @@ class Opener:
             for position, event in enumerate(events):
                 if isinstance(event, ConnectionEnded):
                     raise TryAgain("login: the connection ended")
+                if isinstance(event, StanzaUnreadable):
+                    raise TryAgain("login: the server's word cannot be read")
                 if isinstance(event, StanzaReceived):
                     time = self._accepted(event.stanza)
                     return LoggedIn(stream, connection, time, events[position + 1 :])

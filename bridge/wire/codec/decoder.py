@@ -20,6 +20,7 @@ from bridge.wire.codec.node import (
     MAX_NODES,
     AttributeValue,
     Stanza,
+    UnreadableStanza,
 )
 
 _JIDS = (t.JID_PAIR, t.AD_JID, t.FB_JID, t.INTEROP_JID)
@@ -40,8 +41,15 @@ class _Open:
 
 
 def decode_tokens(data: bytes) -> Stanza:
-    """The one stanza in ``data``; RemoteProtocolError when there is not exactly that."""
+    """The one stanza in ``data``; UnreadableStanza when there is not exactly that."""
     reader = _Reader(data)
+    try:
+        return _tree(reader)
+    except RemoteProtocolError as error:
+        raise UnreadableStanza(str(error), reader.head) from error
+
+
+def _tree(reader: _Reader) -> Stanza:
     stack: list[_Open] = []
     while True:
         done = reader.node_head(len(stack) + 1)
@@ -67,6 +75,7 @@ class _Reader:
         self._at = 0
         self._nodes = 0
         self._attributes = 0
+        self.head: Stanza | None = None
 
     def node_head(self, depth: int) -> Stanza | _Open:
         """Read a node up to its children: whole when it has none."""
@@ -83,6 +92,7 @@ class _Reader:
         if not tag:
             raise RemoteProtocolError("a node with an empty tag")
         attributes = self._attribute_pairs((size - 1) // 2)
+        self.head = self.head or Stanza(tag, attributes)
         if size % 2:
             return Stanza(tag, attributes)
         token = self._byte()

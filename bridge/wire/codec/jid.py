@@ -25,21 +25,27 @@ MAX_AD_DEVICE: Final = 0xFF
 
 def check_writable(jid: Jid) -> None:
     """Raise LocalProtocolError when ``jid`` would not be read as it was written."""
-    if not SERVER_NAME.fullmatch(jid.server) or read_text(str(jid)) != jid:
+    if read_text(str(jid)) != jid:
         raise LocalProtocolError("an identifier has a form that cannot be written")
-    if not jid.device or jid.server in (INTEROP_SERVER, MESSENGER_SERVER):
-        return
-    if jid.server not in SERVER_DOMAINS or jid.device > MAX_AD_DEVICE:
-        raise LocalProtocolError("an identifier of this server cannot name this device")
 
 
 def read_text(text: str) -> Jid | None:
-    """The identifier that ``text`` prints, or None; the server must look like one."""
+    """The identifier that ``text`` prints, or None when nobody can mean it.
+
+    The server must look like one, and be able to name the device.
+    """
     try:
         jid = Jid.parse(text)
     except ValueError:
         return None
-    return jid if SERVER_NAME.fullmatch(jid.server) else None
+    return jid if SERVER_NAME.fullmatch(jid.server) and _names_device(jid) else None
+
+
+def _names_device(jid: Jid) -> bool:
+    """Whether one of the four forms carries the device of ``jid``."""
+    if not jid.device or jid.server in (INTEROP_SERVER, MESSENGER_SERVER):
+        return True
+    return jid.server in SERVER_DOMAINS and jid.device <= MAX_AD_DEVICE
 
 
 def from_pair(user: str, server: str) -> Jid:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 
 AttributeValue = str | Jid
@@ -49,3 +50,12 @@ class Stanza:
     def child(self, tag: str) -> Stanza | None:
         """The first node inside called ``tag``."""
         return next(iter(self.children(tag)), None)
+
+
+class UnreadableStanza(RemoteProtocolError):
+    """Bytes that are no stanza. ``head`` is the outermost node without what is inside it, where so much
+    could be read: enough to tell the sender which of its stanzas it was."""
+
+    def __init__(self, why: str, head: Stanza | None) -> None:
+        super().__init__(why)
+        self.head = head

@@ -16,6 +16,13 @@ MESSAGE: Final = "message"
 RECEIPT: Final = "receipt"
 NOTIFICATION: Final = "notification"
 
+PARSING_ERROR: Final = 487
+UNRECOGNISED_STANZA: Final = 488
+"""Negative acknowledgements of a client (interop.md 4.5)."""
+
+WITHOUT: Final = frozenset({"ack", "chatstate", "failure", "ib", "iq", "presence", "stream:error", "success"})
+"""Tags of stanzas that nobody waits to see acknowledged."""
+
 
 @dataclass(frozen=True)
 class Ack:
@@ -32,6 +39,15 @@ class Ack:
     def to_stanza(self, direction: Direction) -> Stanza:
         rest = attributes(type=self.type, t=self.t, error=self.error)
         return Stanza("ack", {"class": self.cls, "id": self.id, direction: self.peer, **rest})
+
+
+def refusal(stanza: Stanza, error: int) -> Stanza | None:
+    """The negative acknowledgement of a stanza from the server; None where it waits for none, or does not
+    say whose and which it is."""
+    identifier, peer = stanza.attributes.get("id"), stanza.attributes.get("from")
+    if stanza.tag in WITHOUT or not isinstance(identifier, str) or not isinstance(peer, Jid):
+        return None
+    return Ack(cls=stanza.tag, id=identifier, peer=peer, error=error).to_stanza("to")
 
 
 def parse(stanza: Stanza, direction: Direction) -> Ack:

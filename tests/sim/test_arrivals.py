@@ -1,0 +1,91 @@
+"""What arrives is stored together; what cannot be stored or read concerns nothing that came with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bridge.flow.arrivals import Arrivals
+from bridge.flow.awaiting import Awaiting
+from bridge.flow.connections import Connections
+from bridge.flow.doubts import Doubts
+from bridge.flow.inbound import Inbound
+from bridge.flow.keyring import Keyring
+from bridge.flow.people import People
+from bridge.flow.portals import Portals
+from bridge.flow.reception import Reception
+from bridge.flow.reports import Reports
+from bridge.flow.retries import Retries
+from bridge.flow.sessions import Sessions
+from bridge.flow.showing import Showing
+from bridge.flow.strangers import Strangers
+from bridge.ids import Jid
+from bridge.network.connector import Connector
+from bridge.wire import stanza as codec
+from bridge.wire.stanza import Stanza
+from bridge.wire.vocabulary import ack
+from tests.network.support import CONTACT
+from tests.sim.flow_support import House, house
+from tests.store.journal_support import bodies
+
+BEYOND = Jid("4915112345678", "s.whatsapp.net", device=300)
+"""An identifier that the codec does not write; nor does it read one, but that may change."""
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path) as made:
+        yield made
+
+
+def arrivals(house: House) -> Arrivals:
+    """The flow, with those it gives its entries' names from."""
+    parts = house.parts
+    keyring, people, sessions, portals = Keyring(parts), People(parts), Sessions(parts), Portals(parts)
+    connections = Connections(parts, keyring, cast(Connector, None))
+    awaiting = Awaiting(parts, keyring, people, portals, connections)
+    doubts = Doubts(parts)
+    showing = Showing(parts, people, portals, doubts)
+    inbound = Inbound(parts, keyring, people, sessions, showing, Strangers(people, connections), awaiting)
+    reports = Reports(parts, keyring, people, connections, doubts, Reception(parts))
+    return Arrivals(parts, inbound, reports, Retries(parts, keyring, people, sessions, connections))
+
+
+def message(id: str, sender: Jid = CONTACT) -> Stanza:
+    """A message; nobody opens it here."""
+    inside = Stanza("enc", {"v": "2", "type": "msg"}, b"ciphertext of " + id.encode())
+    return Stanza("message", {"from": sender, "id": id, "type": "text", "t": "1790000000"}, (inside,))
+
+
+def answers(found: Sequence[Stanza]) -> list[tuple[str, int | None]]:
+    """Whose acknowledgement, and the number when it is a refusal."""
+    read = [ack.parse(stanza, "to") for stanza in found]
+    return [(each.id, each.error) for each in read]
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (message("bad", BEYOND), ack.PARSING_ERROR),
+        (Stanza("message", {"from": CONTACT, "id": "bad"}), ack.PARSING_ERROR),
+        (Stanza("receipt", {"from": CONTACT, "id": "bad", "t": "soon"}), ack.PARSING_ERROR),
+        (Stanza("gossip", {"from": CONTACT, "id": "bad"}), ack.UNRECOGNISED_STANZA),
+    ],
+)
+async def test_one_bad_stanza_is_refused_and_its_neighbours_are_stored(
+    home: House, bad: Stanza, error: int
+) -> None:
+    good = [message("before"), message("behind")]
+    found = await arrivals(home).take(home.unlocked, [good[0], bad, good[1]])
+    assert answers(found) == [("before", None), ("bad", error), ("behind", None)]
+    assert [codec.decode(body) for body in await bodies(home.parts.journal)] == good
+
+
+@pytest.mark.parametrize("tag", sorted(ack.WITHOUT))
+async def test_what_waits_for_no_acknowledgement_gets_none(home: House, tag: str) -> None:
+    found = await arrivals(home).take(home.unlocked, [Stanza(tag, {"from": CONTACT, "id": "1"})])
+    assert found == []
+    assert await bodies(home.parts.journal) == []
