@@ -18,8 +18,8 @@ from bridge.store.writer import Writer
 
 SQLITE_PREFIX = "sqlite3-fk-wal:"
 POSTGRES_PREFIXES = ("postgres://", "postgresql://")
-NAME_BYTES = 4
-"""Tells instances apart in the server's list of connections."""
+NAME_BYTES = 8
+"""Tells instances apart in the server's list of connections, where one may end its own former ones."""
 
 
 class Database(Store):

@@ -1,15 +1,18 @@
 """PostgreSQL: one writing connection, one that holds the lock and listens, a few that read.
 
 Units of one kind run together (``merging``); when anything does not fit, the transaction is rolled
-back and the batch runs again unit by unit, each under a savepoint. Every batch first looks at the
-lease, a number that each new owner raises and that stays locked until the commit: a process that
-lost its lock without noticing can write nothing (F29).
+back and the batch runs again unit by unit, each under a savepoint. Every batch first takes the
+lease, a row with a number that each new owner raises, and keeps it locked until its commit. So a process
+that lost its lock without noticing can write nothing (F29); and what a batch whose answer was lost may
+still commit is visible before anything that is written after it: the pump, which looks for entries
+behind the last it saw, misses none.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +32,7 @@ from bridge.store.postgres_connections import (
     Guard,
     Readers,
     connect,
+    end_former,
     place,
     unusable,
 )
@@ -38,6 +42,8 @@ WRITE_SECONDS = 30.0
 """A batch that takes longer has an unknown outcome; its connection is cut."""
 STATEMENTS_KEPT = 1_000
 LEASE_TABLE = "store_lease"
+WRITING = "-writing"
+"""Ends the name of the session that writes."""
 
 _FAULTS_OF_A_UNIT = (
     asyncpg.IntegrityConstraintViolationError,
@@ -81,7 +87,7 @@ class PostgresEngine:
         self._wakes = wakes
         self._clock = clock
         self._woken = asyncio.Event()
-        self._guard = Guard(url, name, clock, self._woken.set)
+        self._guard = Guard(url, name, clock, self._woken.set, self._is_own)
         self._readers = Readers(url, name, clock, max(1, connections - NOT_READING))
         self._writing: Any = None
         self._lease: int | None = None
@@ -104,7 +110,7 @@ class PostgresEngine:
         engine = cls(url, columns, wakes, clock, name, connections)
         try:
             await engine._guard.take()
-            engine._writing = await connect(url, name, clock, writing=True)
+            engine._writing = await engine._connect()
         except BaseException as error:
             await engine.close()
             if isinstance(error, _CANNOT_CONNECT):
@@ -136,7 +142,10 @@ class PostgresEngine:
                 found = await self._transact([units[index] for index in sound])
         except BaseException:
             self._drop()
+            self._woken.set()  # it may have happened
             raise
+        if any(found[at] is None and units[index].kind.name in self._wakes for at, index in enumerate(sound)):
+            self._woken.set()
         for index, outcome in zip(sound, found, strict=True):
             outcomes[index] = outcome
         return outcomes
@@ -159,9 +168,19 @@ class PostgresEngine:
             raise TryAgain(f"reading: {type(error).__name__}") from error
 
     async def changed(self) -> None:
-        """See ``Engine``."""
-        await self._woken.wait()
-        self._woken.clear()
+        """See ``Engine``. Looks after the guard as well; ``Fenced`` when another process took over."""
+        while True:
+            left = self._guard.look_in
+            if left <= 0:
+                with suppress(*_CANNOT_CONNECT, Misconfigured):  # the next write says what is wrong
+                    await self._guard.look()
+            elif self._woken.is_set():
+                self._woken.clear()
+                return
+            else:
+                with suppress(TimeoutError):
+                    async with self._clock.limit(left):
+                        await self._woken.wait()
 
     async def truncate_log(self) -> None:
         """See ``Engine``: the server's log is the server's business."""
@@ -205,7 +224,14 @@ class PostgresEngine:
         """Hold the lock and a living connection, or raise."""
         await self._guard.take()
         if self._writing is None or self._writing.is_closed():
-            self._writing = await connect(self._url, self._name, self._clock, writing=True)
+            self._writing = await self._connect()
+            await end_former(self._writing, self._name + WRITING)  # else it may keep the lease from us
+
+    async def _connect(self) -> Any:
+        return await connect(self._url, self._name + WRITING, self._clock, writing=True)
+
+    def _is_own(self, session: int) -> bool:
+        return self._writing is not None and bool(self._writing.get_server_pid() == session)
 
     async def _transact(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         await self._begin()
@@ -226,7 +252,7 @@ class PostgresEngine:
 
     async def _begin(self) -> None:
         """Open the transaction and hold the lease until its end; one exchange for both."""
-        held = f"SELECT 1 FROM {LEASE_TABLE} WHERE lease_epoch = {self._lease:d} FOR SHARE"  # noqa: S608
+        held = f"SELECT 1 FROM {LEASE_TABLE} WHERE lease_epoch = {self._lease:d} FOR UPDATE"  # noqa: S608
         if await self._writing.execute(f"BEGIN; {held}") != "SELECT 1":
             raise Fenced("another process has taken over the database")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,13 @@ STATEMENT_CACHE = 500
 CHANNEL = "interop_bridge_work"
 WAIT_FOR_LEASE_MS = 1_000
 """The server needs a moment to notice that an owner was killed; a second process must end within 2 s."""
+TRIES_FOR_LOCK = 5
+"""How often, when it is our own former session that still has the lock: it was told to end."""
+LOOK_SECONDS = 30.0
+"""So often the guard is asked for a sign of life: of a connection that a firewall or a router has
+forgotten neither end hears anything, for hours."""
+ANSWER_SECONDS = 5.0
+"""A server that takes longer for ``SELECT 1`` does not answer."""
 LOCK_CLASS = 0x1B
 """The first half of the advisory lock's key; the second is a hash of the schema."""
 
@@ -41,6 +49,14 @@ _LOST = (
 )
 """What a connection says that the server has ended while it was idle."""
 _TAKE_LOCK = "SELECT pg_advisory_lock($1, hashtext(current_schema()))"
+_END_FORMER_OWNER = """SELECT pg_terminate_backend(pid)
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND classid = $1::int::oid AND objid = hashtext(current_schema())::oid
+        AND application_name = $2"""
+_END_FORMER = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = $1 AND pid <> pg_backend_pid()"""
 _SAFE = """SELECT current_setting('server_version_num')::int / 10000 AS version,
     current_setting('fsync') AS fsync,
     current_setting('full_page_writes') AS full_page_writes,
@@ -132,43 +148,83 @@ def _truth(text: str) -> int:
     return int(text == "t")
 
 
-class Guard:
-    """The connection that holds the advisory lock and hears notifications.
+async def end_former(connection: Any, name: str) -> None:
+    """End earlier sessions called ``name`` that the server does not know to be dead."""
+    await connection.fetch(_END_FORMER, name)
 
-    When it is lost, the lock is: it is taken again before the next write, unless another process
-    was faster.
+
+class Guard:
+    """The connection that holds the advisory lock and hears notifications of other processes.
+
+    When it is lost, the lock is: it is taken again before the next write or at the next look, unless
+    another process was faster. ``is_own`` knows the number of the session that writes for us.
     """
 
-    def __init__(self, url: str, name: str, clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, name: str, clock: Clock, wake: Callable[[], None], is_own: Callable[[int], bool]
+    ) -> None:
         self._url = url
         self._name = name
         self._clock = clock
         self._wake = wake
+        self._is_own = is_own
+        self._turn = asyncio.Lock()
+        self._looked_at = clock.monotonic()
         self._connection: Any = None
         self._was_held = False
         self.notify = f"NOTIFY {CHANNEL}"
 
     async def take(self) -> None:
         """Hold the lock: ``Misconfigured`` (40) at the first try, ``Fenced`` later, when another has it."""
-        if self._connection is not None and not self._connection.is_closed():
-            return
+        async with self._turn:
+            if not self._lives():
+                await self._connect()
+
+    @property
+    def look_in(self) -> float:
+        """Seconds until the next look is due."""
+        return self._looked_at + LOOK_SECONDS - self._clock.monotonic()
+
+    async def look(self) -> None:
+        """Ask for a sign of life; without one, drop the connection and ``take`` the lock again."""
+        self._looked_at = self._clock.monotonic()
+        connection = self._connection
+        if self._lives():
+            try:
+                async with self._clock.limit(ANSWER_SECONDS):
+                    await connection.fetchval("SELECT 1")
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                connection.terminate()
+        await self.take()
+
+    def _lives(self) -> bool:
+        return self._connection is not None and not self._connection.is_closed()
+
+    async def _connect(self) -> None:
         connection = await connect(self._url, self._name, self._clock, writing=True)
         try:
             await connection.execute(f"SET lock_timeout = {WAIT_FOR_LEASE_MS}")
-            await connection.fetchval(_TAKE_LOCK, LOCK_CLASS)
+            await self._lock(connection)
             await connection.add_listener(CHANNEL, self._heard)
-        except BaseException as error:
+        except BaseException:
             connection.terminate()
-            if not isinstance(error, asyncpg.LockNotAvailableError):
-                raise
-            if self._was_held:
-                raise Fenced("another process has the database's lock") from error
-            raise locked(place(self._url), "") from error
+            raise
         connection.add_termination_listener(self._lost)
         self._connection = connection
         if self._was_held:
             self._wake()  # whatever was notified in between
         self._was_held = True
+
+    async def _lock(self, connection: Any) -> None:
+        for _ in range(TRIES_FOR_LOCK):
+            with suppress(asyncpg.LockNotAvailableError):
+                await connection.fetchval(_TAKE_LOCK, LOCK_CLASS)
+                return
+            if not await connection.fetch(_END_FORMER_OWNER, LOCK_CLASS, self._name):
+                break  # it is not ourselves
+        if self._was_held:
+            raise Fenced("another process has the database's lock")
+        raise locked(place(self._url), "")
 
     async def close(self) -> None:
         """Give the lock back, so that the next process need not wait until the server notices."""
@@ -184,8 +240,9 @@ class Guard:
         finally:
             connection.terminate()
 
-    def _heard(self, *_: object) -> None:
-        self._wake()
+    def _heard(self, _connection: object, session: int, *_: object) -> None:
+        if not self._is_own(session):  # what we commit ourselves wakes without a way through the server
+            self._wake()
 
     def _lost(self, _: object) -> None:
         self._wake()

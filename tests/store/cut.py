@@ -28,6 +28,9 @@ class Cable:
         self._target = target
         self.cut = Cut.NOWHERE
         self.cuts = 0
+        self.connections = 0
+        self.silent: set[int] = set()
+        """Connections, counted from 1, that carry nothing any more and tell neither end."""
         self.carriers: set[asyncio.Task[None]] = set()
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,10 +38,14 @@ class Cable:
         task = asyncio.current_task()
         assert task is not None
         self.carriers.add(task)
+        self.connections += 1
+        number = self.connections
         from_server, to_server = await asyncio.open_unix_connection(self._target)
-        back = asyncio.create_task(self._back(from_server, writer))
+        back = asyncio.create_task(self._back(number, from_server, writer))
         try:
             while data := await reader.read(CHUNK):
+                if number in self.silent:
+                    continue
                 if COMMIT in data and self.cut is not Cut.NOWHERE:
                     self.cuts += 1
                     if self.cut is Cut.AFTER:
@@ -71,9 +78,11 @@ class Cable:
         await to_server.drain()
         await from_server.readuntil(COMMIT)
 
-    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _back(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK):
+                if number in self.silent:
+                    continue
                 writer.write(data)
                 await writer.drain()
         writer.close()

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from bridge.ports import Kind, Row, Statement, Unit, Value
+from bridge.ports import Clock, Kind, Row, Statement, Unit, Value
 from bridge.store.database import Database, open_database
 from bridge.store.errors import AlreadyThere, Fenced, Stale
 from bridge.store.postgres_connections import CONNECTIONS
@@ -45,6 +45,8 @@ class CountedRandom:
         return self.calls.to_bytes(count, "big")
 
 
+RANDOM = CountedRandom()
+"""Of all databases of a process, whose names differ as those of two processes do."""
 FENCE = Statement("SELECT name FROM owner WHERE name = :name AND epoch = :epoch", expect=1, error=Fenced)
 PUT = Statement(
     "INSERT INTO thing (thing_id, name, version, weight, body)"
@@ -135,13 +137,14 @@ async def open_at(
     profile_id: str = PROFILE,
     backup: bool = True,
     connections: int = CONNECTIONS,
+    clock: Clock | None = None,
 ) -> Database:
     """Open a database with the tests' own schema."""
     return await open_database(
         url,
         profile_id=profile_id,
-        clock=StillClock(),
-        random=CountedRandom(),
+        clock=clock or StillClock(),
+        random=RANDOM,
         backup=backup,
         wakes=WAKES,
         schema_folder=schema,
