@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from bridge.sentences import Sentence
 
+LONGEST_ASKED_SECONDS = 3600.0
+"""The longest wait that another side may name: a longer one is a mistake, and asking once an hour does
+no harm."""
+
 
 class BridgeError(Exception):
     """The root of all errors raised on purpose."""
@@ -17,13 +21,13 @@ class BridgeError(Exception):
 class TryAgain(BridgeError):
     """It did not work now; the same thing may work later.
 
-    ``after`` is the least number of seconds to wait, when the other side named one.
+    ``after`` is the least number of seconds to wait, when the other side named one (an hour at most).
     It may have happened all the same: repeat it only by the same key.
     """
 
     def __init__(self, why: str, *, after: float | None = None) -> None:
         super().__init__(why)
-        self.after = after
+        self.after = None if after is None else min(after, LONGEST_ASKED_SECONDS)
 
 
 class GiveUp(BridgeError):

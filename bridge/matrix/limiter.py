@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bridge.errors import TryAgain
+from bridge.errors import LONGEST_ASKED_SECONDS, TryAgain
 from bridge.ports import Clock
 
 MAX_IN_FLIGHT = 8
 """A single-process Synapse is saturated by about 8; more of them only wait longer (measured)."""
 DEFAULT_WAIT_SECONDS = 5.0
 """For a homeserver that says 429 and no time."""
-MAX_WAIT_SECONDS = 3600.0
-"""A longer wait is a mistake; asking once an hour does no harm."""
 
 
 class Limiter:
@@ -39,7 +37,7 @@ class Limiter:
 
     def wait(self, seconds: float | None) -> float:
         """Let nobody call for ``seconds`` from now (None: not named); returns the wait that holds."""
-        wait = DEFAULT_WAIT_SECONDS if seconds is None else min(max(seconds, 0.0), MAX_WAIT_SECONDS)
+        wait = DEFAULT_WAIT_SECONDS if seconds is None else min(max(seconds, 0.0), LONGEST_ASKED_SECONDS)
         self._until = max(self._until, self._clock.monotonic() + wait)
         return wait
 

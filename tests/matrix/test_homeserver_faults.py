@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 
 from bridge.content import Text
-from bridge.errors import TryAgain
+from bridge.errors import LONGEST_ASKED_SECONDS, TryAgain
 from bridge.ids import EventId, RoomId
 from bridge.matrix.errors import Rejected
 from bridge.matrix.events import text_content
 from bridge.matrix.homeserver import HttpHomeserver
 from bridge.matrix.http import MAX_ANSWER_BYTES
-from bridge.matrix.limiter import DEFAULT_WAIT_SECONDS, MAX_WAIT_SECONDS, Limiter
+from bridge.matrix.limiter import DEFAULT_WAIT_SECONDS, Limiter
 from bridge.matrix.registration import main_document, new_registration
 from tests.faults.homeserver.control import Control, here
 from tests.faults.homeserver.mischief import Fault
@@ -144,11 +144,16 @@ async def test_a_homeserver_that_is_not_there_is_tried_again() -> None:
 
 
 @pytest.mark.fault("F14")
-async def test_a_wait_named_with_a_503_is_passed_on(pair: Pair) -> None:
-    await pair.fake.faults(Fault("send", "status", status=503, retry_after="17"))
+@pytest.mark.parametrize(
+    ("named", "after"), [("17", 17), ("3600", 3600), ("3601", LONGEST_ASKED_SECONDS), ("999999999", 3600)]
+)
+async def test_a_wait_named_with_a_503_is_passed_on_up_to_an_hour(
+    pair: Pair, named: str, after: float
+) -> None:
+    await pair.fake.faults(Fault("send", "status", status=503, retry_after=named))
     with pytest.raises(TryAgain) as wait:
         await pair.send()
-    assert wait.value.after == 17
+    assert wait.value.after == after
 
 
 @pytest.mark.fault("F15")
@@ -178,8 +183,8 @@ async def test_a_send_whose_answer_was_lost_gives_the_same_event_again(pair: Pai
         (Fault("send", "limit", retry_after="soon"), DEFAULT_WAIT_SECONDS),
         (Fault("send", "limit"), DEFAULT_WAIT_SECONDS),
         (Fault("send", "limit", retry_after_ms=-5), DEFAULT_WAIT_SECONDS),
-        (Fault("send", "limit", retry_after_ms=int(MAX_WAIT_SECONDS * 1000)), MAX_WAIT_SECONDS),
-        (Fault("send", "limit", retry_after_ms=int(MAX_WAIT_SECONDS * 1000) + 1), MAX_WAIT_SECONDS),
+        (Fault("send", "limit", retry_after_ms=int(LONGEST_ASKED_SECONDS * 1000)), LONGEST_ASKED_SECONDS),
+        (Fault("send", "limit", retry_after_ms=int(LONGEST_ASKED_SECONDS * 1000) + 1), LONGEST_ASKED_SECONDS),
     ],
 )
 async def test_a_limit_is_waited_for_as_the_homeserver_says(pair: Pair, fault: Fault, seconds: float) -> None:

@@ -9,10 +9,10 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from bridge.errors import TryAgain
+from bridge.errors import LONGEST_ASKED_SECONDS, TryAgain
 from bridge.ids import Jid
 from bridge.network.errors import LoginRefused
-from bridge.network.interop.login import LOGIN_SECONDS, account_id
+from bridge.network.interop.login import LOGIN_SECONDS, LONGEST_BAN_SECONDS, account_id
 from bridge.ports import Step, Stream
 from bridge.profile import Refusal
 from bridge.wire.login import REASON_PUSH
@@ -99,10 +99,24 @@ async def test_a_refused_login_carries_what_the_profile_says_of_it(
 
 
 @pytest.mark.parametrize(
-    ("expire", "after"), [("3600", 3600.0), ("soon", None), ("-1", None), ("1e9", None), ("٣", None)]
+    ("name", "value", "after"),
+    [
+        ("expire", "86400", 86_400.0),
+        ("expire", "86401", LONGEST_BAN_SECONDS),
+        ("expire", "9" * 20, LONGEST_BAN_SECONDS),
+        ("expire", "9" * 400, LONGEST_BAN_SECONDS),
+        ("expire", "soon", None),
+        ("expire", "-1", None),
+        ("expire", "1e9", None),
+        ("expire", "٣", None),
+        ("retry_after", "3600", 3600.0),
+        ("retry_after", "3601", LONGEST_ASKED_SECONDS),
+    ],
 )
-async def test_a_refusal_says_how_long_it_stands(expire: str, after: float | None) -> None:
-    error = await _refused_with(LoginFailure("402", {"code": "101", "expire": expire}).to_stanza())
+async def test_a_refusal_says_how_long_it_stands_within_reason(
+    name: str, value: str, after: float | None
+) -> None:
+    error = await _refused_with(LoginFailure("402", {"code": "101", name: value}).to_stanza())
     assert isinstance(error, LoginRefused)
     assert error.retry_after == after
 

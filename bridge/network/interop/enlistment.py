@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from bridge.errors import TryAgain
+from bridge.errors import LONGEST_ASKED_SECONDS, TryAgain
 from bridge.ids import Jid
 from bridge.network.connector import Enlisted, Enlistment, EnlistRefused
 from bridge.network.errors import UNKNOWN_ENLIST_REASON
@@ -109,11 +109,11 @@ def _object(body: bytes) -> Mapping[str, Any]:
 
 
 def _seconds(value: object) -> float | None:
-    """Seconds, from a number or its printed form; None for anything else."""
+    """Seconds, from a number or its printed form, an hour at most; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
-    return seconds if seconds >= 0 and math.isfinite(seconds) else None
+    return min(seconds, LONGEST_ASKED_SECONDS) if seconds >= 0 and math.isfinite(seconds) else None

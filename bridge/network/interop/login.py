@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.curve import KEY_BYTES, key_pair
-from bridge.errors import RemoteProtocolError, TryAgain
+from bridge.errors import LONGEST_ASKED_SECONDS, RemoteProtocolError, TryAgain
 from bridge.ids import Jid
 from bridge.network.connector import Credentials
 from bridge.network.errors import UNKNOWN_LOGIN_FAILURE, LoginRefused
@@ -23,8 +23,11 @@ DIAL_SECONDS = 15.0
 """A TCP connection takes two round trips; this allows for three lost packets."""
 LOGIN_SECONDS = 30.0
 """Handshake and login together are three round trips and one lookup on the server."""
-RETRY_AFTER_DETAILS = ("retry_after", "expire")
-"""Attributes of a refusal that say for how many seconds it stands."""
+LONGEST_BAN_SECONDS = 86_400.0
+"""A ban is no wait: whoever knocks every hour for weeks makes it worse. Once a day finds one that was
+lifted early, and a time that is a mistake keeps nobody away for ever."""
+RETRY_AFTER_DETAILS = {"retry_after": LONGEST_ASKED_SECONDS, "expire": LONGEST_BAN_SECONDS}
+"""Attributes of a refusal that say for how many seconds it stands, and how many of them are believed."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,12 @@ class Opener:
 def refusal(word: LoginFailure, profile: Profile) -> LoginRefused:
     """What the profile says of a refusal; one it does not list suspends the account."""
     reason = profile.login_failures.get(word.reason, UNKNOWN_LOGIN_FAILURE)
-    seconds = (word.details.get(name, "") for name in RETRY_AFTER_DETAILS)
-    named = next((float(text) for text in seconds if text.isascii() and text.isdigit()), None)
-    return LoginRefused(word.reason, reason, retry_after=named)
+    named = (
+        min(float(text), longest)
+        for name, longest in RETRY_AFTER_DETAILS.items()
+        if (text := word.details.get(name, "")).isascii() and text.isdigit()
+    )
+    return LoginRefused(word.reason, reason, retry_after=next(named, None))
 
 
 def account_id(login_jid: Jid) -> int:
