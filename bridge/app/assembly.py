@@ -106,6 +106,7 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
         owed.GIVE_UP_WAITING: awaiting.give_up,
         RETRY_IN: retries.answer,
         owed.ENLIST: enlisting.enlist,
+        owed.COME_BACK: enlisting.come_back,
         owed.UPLOAD: prekeys.upload,
         owed.TOP_UP: prekeys.top_up,
         owed.RENEW_SIGNED: prekeys.renew_signed,

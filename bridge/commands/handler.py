@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bridge.commands import table
 from bridge.commands.dialogue import Agree, Answer, Leave, Talk, begin_opt_in, begin_opt_out, go_on
 from bridge.commands.identifiers import find_service, normalise
+from bridge.commands.standing import why_not
 from bridge.commands.table import Command, Spoken
 from bridge.content import Text, Unknown
 from bridge.flow import owed
@@ -29,8 +30,8 @@ from bridge.store.journal import Entry, New
 from bridge.store.tables import accounts, contacts
 from bridge.store.tables.accounts import Account
 
-EXAMPLES = {"phone": "+49 151 00000001", "email": "anna@firm.example", "handle": "anna"}
-"""An identifier of each kind, to show what is meant."""
+EXAMPLES = {"phone": "+49 151 0000001", "email": "anna@firm.example", "handle": "@tom"}
+"""An identifier of each kind, to show what is meant; in the sandbox they are somebody's."""
 
 
 class Commands:
@@ -84,7 +85,7 @@ class Commands:
         notice = owed.Notice(event.room, say("room.encrypted"), event.id, event.sender)
         body = json.dumps({"user": event.sender}).encode()
         invite = New(owed.OPEN_ROOM, f"open-room:{event.sender}", event.room, body)
-        await self._parts.journal.settle(entry, notice.owed(f"encrypted/{event.room}"), invite)
+        await self._parts.journal.settle(entry, notice.owed(f"encrypted/{event.id}"), invite)
 
     async def _understand(self, said: _Said) -> None:
         """A command is always one, also in the middle of a talk, but for the words a talk asks for."""
@@ -144,7 +145,8 @@ class Commands:
             await self._enlisting.enlist_again(said.entry, account, *again)
             return
         if account is not None:
-            await self._answer(said, say("opt_in.already", identifier=account.identifier))
+            already = say("opt_in.already", identifier=account.identifier)
+            await self._answer(said, why_not(account.state) or already)
             return
         refusal = await self._refuse_agreement(said)
         if refusal is not None:
@@ -174,8 +176,9 @@ class Commands:
         await self._keep(said, begin_opt_out(len(known), self._parts.profile.label))
 
     async def _my_address(self, said: _Said) -> None:
-        if said.account is None or said.account.state is not AccountState.ENLISTED:
-            await self._answer(said, say("address.none"))
+        unusable = why_not(said.state)
+        if said.account is None or unusable is not None:
+            await self._answer(said, unusable or say("address.none"))
             return
         await self._answer(
             said,
@@ -226,9 +229,8 @@ class Commands:
         if identifier is None:
             await self._answer(said, _bad_identifier(service, typed))
             return
-        state = said.account.state if said.account is not None else None
         decision = self._parts.decide(
-            Act.NEW_CHAT, self._parts.facts(said.event.sender, state, service=service)
+            Act.NEW_CHAT, self._parts.facts(said.event.sender, said.state, service=service)
         )
         if not isinstance(decision, Allow):
             await self._answer(said, decision.sentence)
@@ -239,13 +241,9 @@ class Commands:
         await self._parts.journal.settle(said.entry, *notices, search)
 
     async def _ping(self, said: _Said) -> None:
-        state = said.account.state if said.account is not None else None
-        if said.account is None or state is not AccountState.ENLISTED:
-            reasons = {
-                AccountState.EXPIRED: say("policy.expired"),
-                AccountState.SUSPENDED: say("policy.suspended"),
-            }
-            await self._answer(said, reasons[state] if state in reasons else say("address.none"))
+        unusable = why_not(said.state)
+        if said.account is None or unusable is not None:
+            await self._answer(said, unusable or say("address.none"))
             return
         well = await self._chats.ping(said.account.account_id)
         await self._answer(said, say("ping.well" if well else "ping.not_well"))
@@ -286,9 +284,13 @@ class Commands:
         return {"room_id": said.event.room, "user_id": said.event.sender, "network": network}
 
     def _notices(self, said: _Said, sentences: Sequence[Sentence]) -> list[New]:
+        """The answers, in one lane with all else that the bot has to say to this user."""
+        dropped = [say("talk.dropped")] if said.drops_a_question else []
         return [
-            owed.Notice(said.event.room, sentence).owed(f"answer/{said.event.id}/{number}")
-            for number, sentence in enumerate(sentences)
+            owed.Notice(said.event.room, sentence).owed(
+                f"answer/{said.event.id}/{number}", to=said.event.sender
+            )
+            for number, sentence in enumerate([*dropped, *sentences])
         ]
 
 
@@ -305,6 +307,16 @@ class _Said:
         self.account = account
         self.spoken: Spoken | None = None
         self.is_elsewhere = False
+
+    @property
+    def state(self) -> AccountState | None:
+        """Where the sender's account stands; None for nobody's."""
+        return self.account.state if self.account is not None else None
+
+    @property
+    def drops_a_question(self) -> bool:
+        """Whether a command came where an answer was awaited."""
+        return bool(self.talk.at) and self.spoken not in (None, Spoken(table.CANCEL, ""))
 
 
 def _help_line(command: Command) -> Sentence:

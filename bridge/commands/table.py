@@ -25,6 +25,11 @@ class Command:
     summary: str
     level: Level
 
+    @property
+    def takes_arguments(self) -> bool:
+        """Whether words may follow its name."""
+        return "<" in self.usage
+
 
 HELP = Command("help", ("commands",), "help", "help.help", Level.COMMANDS)
 OPT_IN = Command("opt-in", ("login", "relogin"), "opt-in", "help.opt_in", Level.USER)
@@ -60,10 +65,15 @@ def parse(text: str, prefix: str) -> Spoken | None:
     if len(line) > MAX_COMMAND_CHARACTERS or len(line.splitlines()) > 1:
         return None
     word, rest = _first_word(line)
-    if word.lower() == prefix.lower():
+    is_addressed = word.lower() == prefix.lower()
+    if is_addressed:
         word, rest = _first_word(rest)
     command = _BY_NAME.get(word.lower().removeprefix("!").removeprefix("/"))
-    return None if command is None else Spoken(command, rest)
+    if command is None:
+        return None
+    if rest and not (command.takes_arguments or is_addressed):
+        return None  # a sentence, or a name, that only begins like a command
+    return Spoken(command, rest)
 
 
 def _first_word(line: str) -> tuple[str, str]:

@@ -30,6 +30,8 @@ AGREEMENT_VERSION = "1"
 """The version of the text a user agrees to; the record of the agreement names it."""
 
 FIRST_PREKEY_ID = 1
+A_MOMENT_S = 10.0
+"""So long an enlistment may take without a word; a person who was promised a moment then wonders."""
 HOUR_S = 3_600
 
 _STATE_OF: dict[Refusal, Happening] = {
@@ -125,10 +127,15 @@ class Enlisting:
         if unlocked.keys is None:
             unlocked = await self._make_keys(unlocked)
         enlistment = await enlistment_of(self._parts, self._keyring, unlocked)
-        answer = await self._connector.enlist(enlistment)
+        try:
+            answer = await self._connector.enlist(enlistment)
+        except TryAgain:
+            await self._still_waiting(entry, account)
+            raise
         if isinstance(answer, EnlistRefused):
             LOG.warning("enlistment refused", code=answer.code, account=self._parts.log_id(account.user_id))
             if answer.reason.state is Refusal.RETRY:
+                await self._still_waiting(entry, account)
                 raise TryAgain("the network asks to enlist later", after=answer.retry_after)
             happening = _STATE_OF[answer.reason.state]
             await self._refused(entry, unlocked, happening, say(answer.reason.sentence))
@@ -146,6 +153,12 @@ class Enlisting:
             )
         )
         self._connections.enlisted(account.account_id)
+
+    async def _still_waiting(self, entry: Entry, account: Account) -> None:
+        """Say once that it takes longer than a moment."""
+        if self._parts.clock.now() - entry.accepted_at >= A_MOMENT_S:
+            notice = owed.to_owner(account, say("enlist.waiting"))
+            await self._parts.journal.owe(notice.owed(b"waiting" + entry.entry_id))
 
     async def _make_keys(self, unlocked: Unlocked) -> Unlocked:
         """One unit: identity, Noise key and prekeys, before the network hears of any of them."""
@@ -194,14 +207,30 @@ class Enlisting:
             )
         )
 
-    async def login_refused(self, account_id: AccountId, reason: Reason) -> None:
-        """The network refused a login: the account's state follows, and the user is told."""
+    async def login_refused(self, account_id: AccountId, reason: Reason, seconds: float | None) -> None:
+        """The network refused a login: the account's state follows, and the user is told.
+
+        Where it said for how many ``seconds``, the account comes back by itself.
+        """
         account = await accounts.by_id(self._parts.store, account_id)
         if account is None or account.state is not AccountState.ENLISTED:
             return
         forgotten = reason.state in (Refusal.ENLIST_AGAIN, Refusal.REFUSED)
         happening = Happening.FORGOTTEN if forgotten else Happening.SUSPENDED
-        await self.change(account, happening, say(reason.sentence))
+        back: list[New] = []
+        if happening is Happening.SUSPENDED and seconds is not None:
+            now = self._parts.clock.now()
+            back = [owed.come_back(account_id, f"{account_id.hex()}/{now}", now + seconds)]
+        await self.change(account, happening, say(reason.sentence), *back)
+
+    async def come_back(self, entry: Entry) -> None:
+        """The step at the end of a suspension: enlist again, unless the user was quicker, or has left."""
+        unlocked = await self._unlocked(entry)
+        if unlocked is None or unlocked.account.state is not AccountState.SUSPENDED:
+            await self._parts.journal.settle(entry)
+            return
+        notice = owed.to_owner(unlocked.account, say("network.trying_again"))
+        await self.enlist_again(entry, unlocked.account, notice.owed(b"back" + entry.entry_id))
 
     async def say(self, account_id: AccountId, sentence: Sentence) -> None:
         """Tell the user of an account something, once an hour at most."""
@@ -211,8 +240,8 @@ class Enlisting:
             key = f"{account_id.hex()}/{sentence.key}/{hour}"
             await self._parts.journal.owe(owed.to_owner(account, sentence).owed(key))
 
-    async def change(self, account: Account, happening: Happening, sentence: Sentence) -> None:
-        """Something happened to an account by itself; the user is told once."""
+    async def change(self, account: Account, happening: Happening, sentence: Sentence, *besides: New) -> None:
+        """Something happened to an account by itself; the user is told once. ``besides`` is owed with it."""
         try:
             state = after(account.state, happening)
         except LocalProtocolError:
@@ -223,7 +252,7 @@ class Enlisting:
             kinds.unit(
                 kinds.ACCOUNT_STATE,
                 state=[changed(self._parts, account, state)],
-                **self._owe(notice.owed(key)),
+                **self._owe(notice.owed(key), *besides),
             )
         )
 

@@ -31,6 +31,9 @@ LOG = structlog.get_logger()
 ITEM_NOT_FOUND = 404
 """The answer of a network that has no such account (any more)."""
 
+_UNKNOWN = (Refusal.REFUSED, Refusal.ENLIST_AGAIN)
+"""What a network says that does not have the account."""
+
 
 class Leaving:
     """Takes accounts away from the network."""
@@ -86,8 +89,11 @@ class Leaving:
         account = unlocked.account
         if unlocked.keys is None:
             return True  # nothing of the account ever left
-        if account.login is None and not await self._learn_login(unlocked):
-            return True
+        try:
+            if account.login is None and not await self._learn_login(unlocked):
+                return True
+        except GiveUp:
+            return False
         self._connections.enlisted(account.account_id)  # an old refusal may be over
         try:
             await self._connections.delete(account.account_id)
@@ -100,10 +106,17 @@ class Leaving:
         return True
 
     async def _learn_login(self, unlocked: Unlocked) -> bool:
-        """An enlistment may have reached the network without its answer reaching us: the same again tells."""
+        """An enlistment may have reached the network without its answer reaching us: the same again tells.
+
+        ``TryAgain`` while the network cannot say; ``GiveUp`` when it will not.
+        """
         account = unlocked.account
         answer = await self._connector.enlist(await enlistment_of(self._parts, self._keyring, unlocked))
         if not isinstance(answer, Enlisted):
+            if answer.reason.state is Refusal.RETRY:
+                raise TryAgain("the network asks to come later", after=answer.retry_after)
+            if answer.reason.state not in _UNKNOWN:
+                raise GiveUp(say(answer.reason.sentence))
             return False
         row: Row = {"account_id": account.account_id, "login": str(answer.login)}
         await self._parts.store.commit(kinds.unit(kinds.ENLISTED, fence=[fence(account)], login=[row]))

@@ -42,8 +42,8 @@ SHORTEST_LOOK_S = 1.0
 Arrived = Callable[[Unlocked, Sequence[Stanza]], Awaitable[Sequence[Stanza]]]
 """Stores the stanzas that came and gives what acknowledges them; nothing else is awaited in it."""
 
-Refused = Callable[[AccountId, Reason], Awaitable[None]]
-"""Told that the network refused a login for good."""
+Refused = Callable[[AccountId, Reason, float | None], Awaitable[None]]
+"""Told that the network refused a login, for good or for so many seconds."""
 
 Said = Callable[[AccountId, Sentence], Awaitable[None]]
 """Tells the user of an account something about its connection."""
@@ -221,7 +221,7 @@ class LineLife:
             await self._parts.clock.sleep(wait)
             return
         LOG.warning("login refused", account=self._parts.log_id(line.account_id), state=state.value)
-        await self._hooks.refused(line.account_id, refusal.reason)
+        await self._hooks.refused(line.account_id, refusal.reason, refusal.retry_after)
         await line.refuse(say(refusal.reason.sentence), state)
 
     async def _on_stanzas(

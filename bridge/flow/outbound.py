@@ -204,7 +204,8 @@ class Outbound:
         if reply is None:
             return content
         answered = await messages.by_event(self._parts.store, EventId(reply.id))
-        if answered is None or answered.contact_id != contact.contact_id:
+        unknown_there = answered is None or answered.state == "failed"
+        if answered is None or unknown_there or answered.contact_id != contact.contact_id:
             return replace(content, in_reply_to=None, parts=_with_quote(content.parts, reply))
         return replace(content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN))
 

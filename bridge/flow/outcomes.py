@@ -17,12 +17,18 @@ from bridge.store.journal import SEALED, Entry, New
 from bridge.store.tables import messages
 from bridge.store.tables.messages import OUT
 
+EDIT = "edit"
 ABOUT_ANOTHER: Mapping[str, str] = {
     "removal": "outbound.removal",
     "reaction": "outbound.reaction",
-    "edit": "outbound.edit",
+    EDIT: "outbound.edit",
 }
 """Kinds that are about a message sent before, each with what becomes of it."""
+
+UNSUPPORTED = frozenset(
+    {*ABOUT_ANOTHER.values(), "outbound.edit_unsent", "outbound.unknown_kind", "outbound.too_long"}
+)
+"""Sentences about what the network cannot carry."""
 
 
 def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
@@ -42,8 +48,10 @@ class Outcomes:
         message = await messages.by_event(self._parts.store, about) if about is not None else None
         new: list[New] = []
         sent = message is not None and message.contact_id == contact.contact_id and message.state != "failed"
-        if sent and contact.row.room_id is not None:
-            sentence = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
+        # A correction is always of the sender's own message, and of one that was not sent it is a new try.
+        if (sent or kind == EDIT) and contact.row.room_id is not None:
+            told = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
+            sentence = told if sent else say("outbound.edit_unsent")
             notice = owed.Notice(contact.row.room_id, sentence, about, event.sender)
             new = [
                 notice.owed(f"failed/{event.id}"),
@@ -127,5 +135,15 @@ class Outcomes:
         failed = status.startswith("FAIL")
         if room_id is None or not (failed or self._parts.settings.status_events):
             return []
-        reason = "com.beeper.unsupported_event" if failed else None
+        reason = _reason(sentence) if failed else None
         return [owed.Status(room_id, event_id, status, reason, sentence, delivered_to).owed()]
+
+
+def _reason(sentence: Sentence | None) -> str:
+    """The word of com.beeper.message_send_status for a failure (peers' list) that a sentence explains."""
+    key = sentence.key if sentence is not None else ""
+    if key.startswith("policy."):
+        return "m.no_permission"
+    if key in UNSUPPORTED:
+        return "com.beeper.unsupported_event"
+    return "m.foreign_network_error"

@@ -21,6 +21,7 @@ ENLIST = "enlist"
 UPLOAD = "upload"
 TOP_UP = "top-up"
 RENEW_SIGNED = "renew-signed"
+COME_BACK = "come-back"
 DELETE = "delete"
 START_CHAT = "start-chat"
 READ_BACK = "read-back"
@@ -39,15 +40,19 @@ class Notice:
     event_id: EventId | None = None
     user_id: UserId | None = None
 
-    def owed(self, key: str | bytes) -> New:
-        """The entry; one notice for each ``key``. Notices of a room keep their order."""
+    def owed(self, key: str | bytes, *, to: UserId | None = None) -> New:
+        """The entry; one notice for each ``key``.
+
+        Notices of a room keep their order, and so do those that answer a user with those that wait for
+        them wherever they talk to the bot: ``to`` names whom a notice in a room answers.
+        """
         body = {
             "room_id": self.room_id,
             "sentence": to_json(self.sentence),
             "event_id": self.event_id,
             "user_id": self.user_id,
         }
-        lane = f"notice:{self.room_id or self.user_id}"
+        lane = f"notice:{to or self.room_id or self.user_id}"
         return New(NOTICE, lane, key, json.dumps(body).encode())
 
     @staticmethod
@@ -135,6 +140,11 @@ def task(kind: str, account_id: AccountId, key: str | bytes, *, lane: str = "", 
     """Something the bridge owes itself for an account, in the account's lane unless another is named."""
     body = json.dumps(values).encode()
     return New(kind, lane or f"account:{account_id.hex()}", key, body, account_id)
+
+
+def come_back(account_id: AccountId, key: str, at: float) -> New:
+    """A suspension ends at a time; in a lane of its own, so that it holds up nothing else until then."""
+    return New(COME_BACK, f"come-back:{account_id.hex()}", key, b"{}", account_id, at)
 
 
 Values = Mapping[str, Any]

@@ -102,6 +102,8 @@ class Routing:
                 await self._outbound.message_out(entry, event, unlocked, self._people.read(unlocked, row))
         elif (managed := await messages.management_room(self._parts.store, event.room)) is not None:
             await self._talk(entry, event, *managed)
+        elif self._is_command(event, event.sender):
+            await self._talk(entry, event, event.sender, None)
         else:
             await self._nobody(entry, event)
 

@@ -19,6 +19,7 @@ ENGLISH: dict[str, str] = {
     "bot.only_owner": "I answer only {user} in this room.",
     "talk.own_room": "We talk about that in our own room. Open a chat with me, or go to it, and say it there.",
     "talk.cancelled": "Cancelled. Nothing was changed.",
+    "talk.dropped": "I have dropped what I asked before; nothing was changed.",
     "help.list": "This is what I understand:\n{lines}\n{more}",
     "help.more": "In other rooms, begin a command with `{prefix}`.",
     "help.line": "- `{usage}`: {summary}",
@@ -27,7 +28,7 @@ ENGLISH: dict[str, str] = {
     "help.my_address": "shows the address under which others reach you",
     "help.opt_out": "ends it all: you can no longer be reached, and keys are destroyed",
     "help.status": "shows whether you are reachable, and your chats",
-    "help.start_chat": "starts a chat, for example `start-chat whatsapp +49 151 00000001`",
+    "help.start_chat": "starts a chat, for example `start-chat whatsapp +49 151 0000001`",
     "help.ping": "connects now, fetches what waits, and says whether all is well",
     "help.cancel": "stops what we are talking about",
     # Opting in and out
@@ -60,6 +61,10 @@ ENGLISH: dict[str, str] = {
     ),
     "opt_in.needs_agree": "Say `agree` to go on, or `cancel` to stop.",
     "opt_in.started": "Thank you. I am making your keys and telling the network. This takes a moment.",
+    "enlist.waiting": (
+        "The network does not take you in yet. I keep trying, and say so when you can be reached; say"
+        " `opt-out` if you want to stop."
+    ),
     "opt_in.again": "I am telling the network again. This takes a moment.",
     "opt_in.already": "You have opted in already; people find you as {identifier}. Say `status` for more.",
     "opt_out.ask": (
@@ -107,11 +112,18 @@ ENGLISH: dict[str, str] = {
     "network.too_many": "The network asks to try later.",
     "network.unavailable": "The network is not available now.",
     "network.unknown_account": (
-        "The network no longer knows you, and nobody can reach you now. Say `opt-in` to be reachable again"
-        " under the same address."
+        "The network no longer knows you, and nobody can reach you now. Say `opt-in` in your chat with me to"
+        " be reachable again under the same address."
     ),
-    "network.banned_for_now": "The network has suspended you for a while. Nothing is sent until it is over.",
-    "network.locked": "The network has locked your account. Nothing is sent until it is unlocked.",
+    "network.banned_for_now": (
+        "The network has suspended you for a while, and nothing is sent until it is over. Where it said for"
+        " how long, I try again by myself; you can say `opt-in` in your chat with me to try sooner."
+    ),
+    "network.locked": (
+        "The network has locked your account. Nothing is sent until it is unlocked; then say `opt-in` in your"
+        " chat with me."
+    ),
+    "network.trying_again": "The time for which the network had suspended you is over. I am trying again.",
     "network.refused": "The network refused this (code {code}).",
     "network.person_unreachable": "This person cannot be reached.",
     "login.forgotten": (
@@ -143,7 +155,7 @@ ENGLISH: dict[str, str] = {
     "status.enlisting": "being enlisted",
     "status.enlisted": "reachable",
     "status.expired": "no longer reachable (say `opt-in` to come back)",
-    "status.suspended": "suspended by the network",
+    "status.suspended": "suspended by the network (say `opt-in` to try again)",
     "status.leaving": "leaving",
     "status.never": "never",
     "status.now": "now",
@@ -152,7 +164,7 @@ ENGLISH: dict[str, str] = {
     "ping.not_well": "The network cannot be reached now. I keep trying; nothing you write is lost.",
     # Starting chats
     "start_chat.usage": (
-        "Say `start-chat <service> <identifier>`, for example `start-chat whatsapp +49 151 00000001`."
+        "Say `start-chat <service> <identifier>`, for example `start-chat whatsapp +49 151 0000001`."
         " Services here: {services}."
     ),
     "start_chat.bad_identifier": (
@@ -172,6 +184,9 @@ ENGLISH: dict[str, str] = {
     "outbound.unsure": "It may have arrived all the same; it is not tried again. {reason}",
     "outbound.waiting": "Waiting: the network does not answer yet. What you wrote is kept and will be sent.",
     "outbound.unknown_kind": "This kind of message ({kind}) is not part of third-party chats here.",
+    "outbound.edit_unsent": (
+        "⚠️ The message that you corrected was not sent, and neither is the correction. Write it anew."
+    ),
     "outbound.removal": "⚠️ This was removed here only: {name} still has it.",
     "outbound.reaction": "⚠️ Reactions are not part of third-party chats here: {name} does not see yours.",
     "outbound.edit": "⚠️ The edit was not sent: {name} sees the message as it was.",
@@ -200,17 +215,25 @@ ENGLISH: dict[str, str] = {
     "policy.no_account_permitted": "The admin of this bridge has not given you permission to opt in.",
     "policy.permission_taken": (
         "The admin of this bridge has taken away your permission to write. What others write to you is still"
-        " shown; to leave, say opt-out."
+        " shown; to leave, say `opt-out` in your chat with me."
     ),
     "policy.other_homeserver": "This bridge serves only users of its own homeserver.",
     "policy.one_person": (
         "This bridge is set up for one person, who is there already. The admin can change that"
         " (network.custody)."
     ),
-    "policy.opt_in_first": "You have not opted in. Say `opt-in` to me first.",
+    "policy.opt_in_first": "You have not opted in. Say `opt-in` in your chat with me first.",
     "policy.still_enlisting": "You are still being enlisted; it will go on by itself.",
-    "policy.expired": "The network no longer knows you. Say `opt-in` to be reachable again.",
-    "policy.suspended": "The network has suspended you.",
+    "policy.expired": (
+        "The network no longer knows you. Say `opt-in` in your chat with me to be reachable again."
+    ),
+    "policy.suspended": (
+        "The network has suspended you. When that may be over, say `opt-in` in your chat with me to try again."
+    ),
+    "policy.leaving": (
+        "You are leaving: the network has not yet confirmed that it forgets you. I keep asking; when it has,"
+        " I say so, and you can opt in anew."
+    ),
     "policy.not_your_chat": "Only the person this chat belongs to can write here.",
     "policy.unknown_service": "The network has no such service.",
     "policy.not_reachable": "This person cannot be reached from here.",

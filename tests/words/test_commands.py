@@ -44,7 +44,7 @@ PREFIX = "!ib"
         ("sync", PING, ""),
         ("my-address", MY_ADDRESS, ""),
         ("cancel", CANCEL, ""),
-        ("start-chat whatsapp +49 151 00000001", START_CHAT, "whatsapp +49 151 00000001"),
+        ("start-chat whatsapp +49 151 0000001", START_CHAT, "whatsapp +49 151 0000001"),
         ("pm   haiket\t@tom ", START_CHAT, "haiket\t@tom"),
         ("start-chat\twhatsapp +49", START_CHAT, "whatsapp +49"),
         ("start-chat\u00a0whatsapp +49", START_CHAT, "whatsapp +49"),
@@ -71,6 +71,8 @@ def test_a_command_is_understood(line: str, command: Command, arguments: str) ->
         "!!help",
         "help\nand more",
         "hello",
+        "Ping Li",
+        "help me, please",
         "!ib !ib help",
     ],
 )
@@ -79,8 +81,8 @@ def test_other_lines_are_no_commands(line: str) -> None:
 
 
 def test_a_command_is_at_most_so_long() -> None:
-    longest = "help " + "a" * (MAX_COMMAND_CHARACTERS - 5)
-    assert parse(longest, PREFIX) == Spoken(HELP, "a" * (MAX_COMMAND_CHARACTERS - 5))
+    longest = "pm " + "a" * (MAX_COMMAND_CHARACTERS - 3)
+    assert parse(longest, PREFIX) == Spoken(START_CHAT, "a" * (MAX_COMMAND_CHARACTERS - 3))
     assert parse(longest + "a", PREFIX) is None
 
 
