@@ -30,6 +30,7 @@ class Step(Enum):
     RECEIPT = "receipt"
     ASK = "ask"
     KEEP_ALIVE = "keep-alive"
+    FINISH = "finish"
     ENLIST = "enlist"
     FETCH_KEYS = "fetch-keys"
     REGISTER_GHOST = "register-ghost"
@@ -108,7 +109,7 @@ class Stream(Protocol):
         """Hand ``data`` to the network; returns when its buffer has room again."""
         ...
 
-    async def finish(self) -> None:
+    async def finish(self, *, step: Step) -> None:
         """Say that nothing more will be sent; what the other end still sends can be received."""
         ...
 

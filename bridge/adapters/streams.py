@@ -46,12 +46,12 @@ class TcpStream:
         except OSError as error:
             raise TryAgain(f"{step.value}: {type(error).__name__}") from error
 
-    async def finish(self) -> None:
+    async def finish(self, *, step: Step) -> None:
         """Say that nothing more will be sent; what the other end still sends can be received."""
         try:
             self._writer.write_eof()
         except OSError as error:
-            raise TryAgain(f"finish: {type(error).__name__}") from error
+            raise TryAgain(f"{step.value}: {type(error).__name__}") from error
 
     async def close(self) -> None:
         """Close; harmless when already closed."""

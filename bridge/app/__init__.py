@@ -227,7 +227,7 @@ class Bridge:
             tasks = [asyncio.create_task(flows.pump.run()), asyncio.create_task(flows.reminders.run())]
             self._ready = True
             LOG.info("ready")
-            await self._until_stopped(*tasks, flows.pump.failed)
+            await self._until_stopped(*tasks, flows.pump.failed, flows.connections.failed)
             return 0
         finally:
             self._ready = False

@@ -14,6 +14,7 @@ import structlog
 from bridge.cli.outcomes import FATAL, FINE
 from bridge.cli.verbs import PROGRAM, cli
 from bridge.errors import Misconfigured
+from bridge.store.errors import Fenced, locked
 
 OUR_MISTAKE = (
     "Something went wrong that should not have: a mistake in this program ({name}). "
@@ -43,6 +44,8 @@ def told(error: BaseException) -> int:
         case Misconfigured():
             click.echo(str(error), err=True)
             return error.exit_code
+        case Fenced():
+            return told(locked("database", ""))  # another bridge took over while this one ran
         case click.ClickException():
             error.show()
             return FATAL
@@ -50,7 +53,7 @@ def told(error: BaseException) -> int:
             return FINE  # stopped on purpose
         case BaseExceptionGroup():
             # Of what several tasks ended with, what the admin can change comes first.
-            wrong = error.subgroup(Misconfigured)
+            wrong = error.subgroup((Misconfigured, Fenced))
             return told(wrong.exceptions[0]) if wrong is not None else _our_mistake(error)
         case _:
             return _our_mistake(error)

@@ -41,6 +41,8 @@ class Connections:
         self._connector = connector
         self._lines: dict[AccountId, Line] = {}
         self._life: LineLife | None = None
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done with the error that ended a line, when it is one that has to end the process."""
 
     def attach(self, hooks: Hooks) -> None:
         """What the lines tell the flows; the flows need the connections first."""
@@ -169,4 +171,10 @@ class Connections:
         if line is None:
             line = self._lines[account_id] = Line(account_id)
             line.task = asyncio.get_running_loop().create_task(self._life.live(line))
+            line.task.add_done_callback(self._ended)
         return line
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self.failed.done():
+            self.failed.set_exception(error)

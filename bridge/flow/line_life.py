@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bridge.errors import RemoteProtocolError, TryAgain
+from bridge.errors import Misconfigured, RemoteProtocolError, TryAgain
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.line import Line
 from bridge.flow.parts import Parts
@@ -30,6 +30,7 @@ from bridge.ports import Row
 from bridge.profile import Reason, Refusal
 from bridge.sentences import Sentence, say
 from bridge.store import kinds
+from bridge.store.errors import Fenced
 from bridge.wire.login import REASON_ERROR_RECONNECT, REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack
@@ -82,7 +83,10 @@ class LineLife:
         self._hooks = hooks
 
     async def live(self, line: Line) -> None:
-        """Open when wanted, keep while useful, again and again; a mistake of ours only slows it down."""
+        """Open when wanted, keep while useful, again and again; a mistake of ours only slows it down.
+
+        ``Fenced`` when another process has the database: then this one has to end.
+        """
         counts = _Counts()
         while True:
             await line.wanted.wait()
@@ -92,6 +96,8 @@ class LineLife:
                 counts.failures += 1
                 LOG.info("no connection", failures=counts.failures)
                 await self._parts.clock.sleep(delay(counts.failures, self._chance(), asked=error.after))
+            except (Fenced, Misconfigured):
+                raise
             except Exception as error:
                 LOG.exception("a connection met a mistake of ours", error=type(error).__name__)
                 await self._parts.clock.sleep(LONGEST_SECONDS)

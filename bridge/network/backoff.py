@@ -36,6 +36,8 @@ class Why(Enum):
     """The other end broke the protocol."""
     NOT_STORED = "not stored"
     """What arrived could not be stored here; it was not acknowledged and comes again."""
+    FAULT = "fault"
+    """A mistake of ours; what was not acknowledged comes again."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ NEXT = {
     Why.DISMISSED: Next.AFTER_BACKOFF,
     Why.BROKEN: Next.AFTER_BACKOFF,
     Why.NOT_STORED: Next.AFTER_BACKOFF,
+    Why.FAULT: Next.AFTER_BACKOFF,
 }
 
 

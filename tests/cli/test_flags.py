@@ -16,6 +16,7 @@ from bridge.cli import told
 from bridge.config import Level, example_text, load
 from bridge.errors import Misconfigured
 from bridge.ids import UserId
+from bridge.store.errors import Fenced
 from tests.cli.support import Terminal, filled_in, terminal
 
 __all__ = ["terminal"]
@@ -179,6 +180,8 @@ def test_a_bridge_that_does_not_answer_is_not_healthy(terminal: Terminal) -> Non
         (Misconfigured("a.b", "it is x.", "Write y.", exit_code=40), 40, "a.b: it is x. Write y."),
         (ExceptionGroup("g", [ValueError("1"), Misconfigured("a", "b", "c")]), 11, "a: b c"),
         (ExceptionGroup("g", [ExceptionGroup("h", [Misconfigured("a", "b", "c")])]), 11, "a: b c"),
+        (Fenced("hush"), 40, "another instance holds the lease on this database"),
+        (ExceptionGroup("g", [ValueError("1"), Fenced("hush")]), 40, "another instance"),
         (ExceptionGroup("g", [ValueError("hush")]), 1, "a mistake in this program (ExceptionGroup)"),
         (ValueError("hush"), 1, "a mistake in this program (ValueError)"),
         (KeyboardInterrupt(), 0, ""),

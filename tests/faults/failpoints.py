@@ -18,6 +18,7 @@ STEPS: Mapping[str, Sequence[Step]] = {
         Step.ASK,
         Step.FETCH_KEYS,
         Step.KEEP_ALIVE,
+        Step.FINISH,
     ),
     "web": (Step.ENLIST, Step.LOOK_UP),
     "homeserver": (

@@ -176,8 +176,8 @@ class FaultyStream:
         await self._inner.send(data, step=step)
         await self._points.passing(where, "after")
 
-    async def finish(self) -> None:
-        await self._inner.finish()
+    async def finish(self, *, step: Step) -> None:
+        await self._points.around(f"stream.{step.value}", self._inner.finish(step=step))
 
     async def close(self) -> None:
         await self._inner.close()

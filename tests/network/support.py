@@ -316,8 +316,8 @@ class Around:
     async def send(self, data: bytes, *, step: Step) -> None:
         await self.inner.send(data, step=step)
 
-    async def finish(self) -> None:
-        await self.inner.finish()
+    async def finish(self, *, step: Step) -> None:
+        await self.inner.finish(step=step)
 
     async def close(self) -> None:
         await self.inner.close()

@@ -13,7 +13,7 @@ from bridge.network.interop.channel import FINISH_LIMIT_S
 from bridge.ports import Step, Stream
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, StreamError
-from tests.network.support import Stuck, Through, connected, each, message
+from tests.network.support import Around, Stuck, Through, connected, each, message
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,39 @@ async def test_the_servers_last_word_says_why_it_ended(word: Stanza, end: End) -
         assert both.link.end == end
         assert both.inbox.stanzas.empty()
         await both.peer.ends()
+
+
+class Mistaken(Around):
+    """Its next bytes meet a mistake of ours once ``broken`` is set."""
+
+    broken = False
+
+    async def receive(self) -> bytes:
+        data = await super().receive()
+        if self.broken:
+            raise ZeroDivisionError
+        return data
+
+
+async def test_a_mistake_of_ours_ends_the_connection_at_once_and_says_so(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    streams: list[Mistaken] = []
+
+    def wrap(inner: Stream) -> Stream:
+        streams.append(Mistaken(inner))
+        return streams[0]
+
+    async with connected(dialer=Through(wrap)) as both:
+        asking = asyncio.create_task(both.link.prekey_count())
+        await both.peer.receive()
+        streams[0].broken = True
+        await both.peer.send(message("1"))
+        assert await both.link.ended() == End(Why.FAULT)
+        with pytest.raises(TryAgain, match="has ended: fault"):
+            await asking
+        await both.peer.ends()
+    assert "a connection met a mistake of ours" in capfd.readouterr().out
 
 
 async def test_a_server_that_hangs_up_ends_the_connection() -> None:

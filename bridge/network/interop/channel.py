@@ -140,7 +140,7 @@ class Channel:
             async with self._clock.limit(FINISH_LIMIT_S):
                 async with self._turn:
                     self._finishing = True
-                    await self._stream.finish()
+                    await self._stream.finish(step=Step.FINISH)
                 await self.ended()
         await self.close()
 
@@ -175,7 +175,15 @@ class Channel:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A mistake of ours ends the connection at once: nobody must wait for a reader that is no more."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("a connection met a mistake of ours", error=type(error).__name__, exc_info=error)
+            self._finish(Why.FAULT)
 
     async def _read(self, events: Sequence[Event]) -> None:
         """Give every stanza to its place until the connection ends, in whatever way."""
