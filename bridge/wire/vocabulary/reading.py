@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
+from bridge.wire.codec.jid import read_text
 from bridge.wire.stanza import AttributeValue, Stanza
 
 Direction = Literal["to", "from"]
@@ -83,11 +84,10 @@ class Reading:
     def _as_jid(self, name: str, value: AttributeValue) -> Jid:
         if isinstance(value, Jid):
             return value
-        try:
-            return Jid.parse(value)
-        except ValueError:
+        jid = read_text(value)  # what cannot be written could not be answered either
+        if jid is None:
             self._faults.append(f"{name} is no identifier")
-            return _NOBODY
+        return jid or _NOBODY
 
     def _missing(self, name: str, placeholder: _Value) -> _Value:
         self._faults.append(f"{name} is missing")
