@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
-from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.keyring import Keyring, Unlocked
@@ -14,6 +12,7 @@ from bridge.flow.people import Contact, People
 from bridge.flow.portals import Portals
 from bridge.ids import Jid, StanzaId, derive
 from bridge.matrix import events
+from bridge.matrix.errors import tolerated
 from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
@@ -142,7 +141,7 @@ class Awaiting:
             t=values["t"],
         )
         awaited = (ack.RECEIPT, asked.id, receipt.RETRY)
-        with suppress(GiveUp):  # the deadline tells the person
+        with tolerated():  # the deadline tells the person
             await self._connections.deliver(
                 entry.account_id, asked.to_stanza("to"), awaited, step=Step.RECEIPT
             )

@@ -19,7 +19,7 @@ from bridge.flow.people import Contact
 from bridge.ids import ContactId, RoomId, opaque_localpart
 from bridge.labels import protection
 from bridge.matrix import rooms
-from bridge.matrix.errors import AliasTaken, Rejected
+from bridge.matrix.errors import AliasTaken, Rejected, tolerated
 from bridge.ports import Row
 from bridge.sentences import render, say
 from bridge.store import kinds
@@ -38,17 +38,20 @@ class Portals:
         """The contact with a room in which the ghost is, and to which the owner is invited."""
         if contact.row.room_id is not None and not contact.row.owner_absent:
             return contact
-        lock = self._locks.get(contact.contact_id)
-        if lock is None:
-            lock = self._locks[contact.contact_id] = asyncio.Lock()
-        async with lock:
+        async with self._lock(contact):
             return await self._make(unlocked, contact, user_started=user_started)
 
     async def mend(self, unlocked: Unlocked, contact: Contact) -> Contact:
-        """The room refuses the ghost: bring it back in, or, where the bot is out, make another room."""
-        try:
-            return await self._make(unlocked, contact, user_started=False)
-        except Rejected:
+        """The room refuses the ghost: bring it back in, or, where the bot is out, make another room.
+
+        Afterwards bot and ghost are in it, or ``Rejected`` is raised.
+        """
+        async with self._lock(contact):
+            try:
+                return await self._make(unlocked, contact, user_started=False)
+            except Rejected as refused:
+                if refused.concerns_registration:
+                    raise
             # The new alias follows from the old room, so a half-made new room is found again as well.
             key = self._parts.account_key(unlocked.account.account_id)
             old = contact.row.room_id or ""
@@ -56,13 +59,22 @@ class Portals:
             moved = replace(contact, row=replace(contact.row, room_id=None, alias=alias))
             return await self._make(unlocked, moved, user_started=False)
 
+    def _lock(self, contact: Contact) -> asyncio.Lock:
+        lock = self._locks.get(contact.contact_id)
+        if lock is None:
+            lock = self._locks[contact.contact_id] = asyncio.Lock()
+        return lock
+
     async def _make(self, unlocked: Unlocked, contact: Contact, *, user_started: bool) -> Contact:
         home, bot = self._parts.homeserver, self._parts.settings.bot
         owner = unlocked.account.user_id
         await home.register(contact.row.ghost)
-        await home.set_display_name(contact.ghost, contact.shown_name)
+        with tolerated():  # a ghost without a name shows messages as well
+            await home.set_display_name(contact.ghost, contact.shown_name)
         room_id = contact.row.room_id or await self._room(unlocked, contact)
         members = await home.members(bot, room_id)
+        if members.get(bot) != "join":  # homeservers show those who are out what they saw last
+            raise Rejected("M_FORBIDDEN", 403)
         if members.get(contact.ghost) != "join":
             await home.invite(bot, room_id, contact.ghost)
             await home.join(contact.ghost, room_id)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 
 import structlog
 
-from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.parts import Parts
 from bridge.ids import RoomId, UserId, opaque_localpart
 from bridge.matrix import events, rooms
-from bridge.matrix.errors import AliasTaken
+from bridge.matrix.errors import AliasTaken, tolerated
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
 from bridge.sentences import render, say
@@ -44,16 +43,15 @@ class Reception:
         decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender, state))
         if not isinstance(decision, Allow):
             LOG.info("invite refused", user=self._parts.log_id(event.sender))
-            with suppress(GiveUp):
+            with tolerated():
                 await home.leave(bot, event.room)
             await self._parts.journal.settle(entry)
             return
-        try:
+        joined = False
+        with tolerated():  # a room that one cannot come into is no place to talk
             await home.join(bot, event.room)
-        except GiveUp:
-            await self._parts.journal.settle(entry)
-            return
-        if await self._is_group(event):
+            joined = True
+        if not joined or await self._is_group(event):
             await self._parts.journal.settle(entry)
             return
         back = New(
@@ -70,7 +68,7 @@ class Reception:
         members = await home.members(bot, event.room)
         if rooms.management_user(members, bot) is not None:
             return False
-        with suppress(GiveUp):
+        with tolerated():
             await home.send(
                 bot,
                 event.room,
@@ -117,9 +115,9 @@ class Reception:
         user = UserId(owed.values_of(self._parts.journal.read(entry))["user"])
         await self._manage(entry, await self._own_room(user), user)
 
-    async def room_for(self, user: UserId) -> RoomId:
-        """Where a user and the bot talk; where they do not any more, a room of the bot's own."""
-        known = await messages.rooms_of(self._parts.store, user)
+    async def room_for(self, user: UserId, refused: Sequence[RoomId] = ()) -> RoomId:
+        """Where a user and the bot talk, ``refused`` left out; where they do not, a room of the bot's own."""
+        known = [room for room in await messages.rooms_of(self._parts.store, user) if room not in refused]
         if known:
             return known[0]
         room = await self._own_room(user)
@@ -130,10 +128,20 @@ class Reception:
     async def _own_room(self, user: UserId) -> RoomId:
         """The room of the bot's own for a user, made or found by its alias; the user is invited."""
         bot, home = self._parts.settings.bot, self._parts.homeserver
+        found = await self._made(user)
+        if not await self._is_in(found):
+            # The new alias follows from the old room, so that the room that replaces it is found again.
+            found = await self._made(user, found)
+        await home.invite(bot, found, user)
+        return found
+
+    async def _made(self, user: UserId, *instead_of: RoomId) -> RoomId:
+        """A new room for a user, or the one that has its alias."""
+        bot, home = self._parts.settings.bot, self._parts.homeserver
         spec = rooms.management_room(
             bot,
             user,
-            alias_localpart=opaque_localpart(self._parts.secret, "management", user),
+            alias_localpart=opaque_localpart(self._parts.secret, "management", user, *instead_of),
             name=render(say("room.management_name")),
             topic=render(say("room.management_topic")),
             room_version=self._parts.settings.room_version,
@@ -144,8 +152,20 @@ class Reception:
             found = await home.resolve_alias(f"#{spec.alias_localpart}:{self._parts.settings.domain}")
             if found is None:
                 raise
-        await home.invite(bot, found, user)
-        return found
+            return found
+
+    async def _is_in(self, room: RoomId) -> bool:
+        """Whether the bot is in a room; who was thrown out is told who was in it then, or nothing."""
+        bot = self._parts.settings.bot
+        members: Mapping[UserId, str] = {}
+        with tolerated():
+            members = await self._parts.homeserver.members(bot, room)
+        return members.get(bot) == "join"
+
+    async def refused(self, room: RoomId, user: UserId) -> None:
+        """A room refused words for a user: if the bot is out of it, the two do not talk there any more."""
+        if not await self._is_in(room):
+            await self.left(room, user)
 
     def _rows(self, room: RoomId, user: UserId) -> tuple[Row, Row]:
         now = self._parts.clock.now()

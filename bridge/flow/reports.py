@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from bridge.errors import GiveUp
+import structlog
+
 from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.doubts import Doubts
@@ -17,6 +17,7 @@ from bridge.flow.reception import EVENT, Reception
 from bridge.flow.sealed import SealedOut
 from bridge.ids import Jid, RoomId, StanzaId
 from bridge.matrix import events
+from bridge.matrix.errors import Rejected, tolerated
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
 from bridge.sentences import Sentence, render
@@ -27,6 +28,8 @@ from bridge.store.tables.messages import Message
 from bridge.store.vault import Unreadable
 from bridge.wire import stanza as codec
 from bridge.wire.vocabulary import ack, receipt
+
+LOG = structlog.get_logger()
 
 RECEIPT_IN = "receipt-in"
 
@@ -59,16 +62,31 @@ class Reports:
     async def tell(self, entry: Entry) -> None:
         """The step for a notice. A room that refuses it for good is left alone."""
         notice = owed.Notice.from_bytes(self._parts.journal.read(entry))
-        with suppress(GiveUp):
-            await self._say(entry, notice)
+        with tolerated():
+            if notice.room_id:
+                await self._say(entry, notice, notice.room_id)
+            else:
+                await self._say_anywhere(entry, notice)
         await self._settle(entry)
 
-    async def _say(self, entry: Entry, notice: owed.Notice) -> None:
+    async def _say_anywhere(self, entry: Entry, notice: owed.Notice) -> None:
+        """Where the user talks to the bot; a room that refuses the words is tried once, and then another."""
+        assert notice.user_id is not None
+        refused: list[RoomId] = []
+        while (room_id := await self._reception.room_for(notice.user_id, refused)) not in refused:
+            try:
+                await self._say(entry, notice, room_id)
+            except Rejected as refusal:
+                if refusal.concerns_registration:
+                    raise
+                await self._reception.refused(room_id, notice.user_id)
+                refused.append(room_id)
+            else:
+                return
+        LOG.warning("a notice is refused in every room", user=self._parts.log_id(notice.user_id))
+
+    async def _say(self, entry: Entry, notice: owed.Notice, room_id: RoomId) -> None:
         bot, marker = self._parts.settings.bot, entry.entry_id.hex()
-        room_id = notice.room_id
-        if not room_id:
-            assert notice.user_id is not None
-            room_id = await self._reception.room_for(notice.user_id)
         if self._doubts.about(entry) and await self._doubts.find(room_id, bot, marker) is not None:
             return
         body = events.notice_content(
@@ -104,7 +122,7 @@ class Reports:
             body["message"] = render(status.sentence)
         if status.delivered_to is not None:
             body["delivered_to_users"] = list(status.delivered_to)
-        with suppress(GiveUp):
+        with tolerated():
             await self._parts.homeserver.send(
                 self._parts.settings.bot,
                 status.room_id,
@@ -123,7 +141,7 @@ class Reports:
             "to"
         )
         awaited = (ack.RECEIPT, str(out.stanza_ids[0]), out.kind)
-        with suppress(GiveUp):  # the user is told by the account's state, not once a receipt
+        with tolerated():  # the user is told by the account's state, not once a receipt
             await self._connections.deliver(entry.account_id, stanza, awaited, step=Step.RECEIPT)
         await self._parts.journal.settle(entry)
 
@@ -155,7 +173,7 @@ class Reports:
             reader = contact.ghost if state == "read" else self._parts.settings.bot
             newest = max(reported, key=lambda message: message.sent_at)
             assert newest.event_id is not None
-            with suppress(GiveUp):
+            with tolerated():
                 await self._parts.homeserver.mark_read(reader, contact.row.room_id, newest.event_id)
         await self._keep_reported(entry, contact, reported, state)
 

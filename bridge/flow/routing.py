@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import structlog
 
-from bridge.errors import GiveUp
 from bridge.flow import owed
 from bridge.flow.keyring import Keyring
 from bridge.flow.outbound import Outbound
@@ -20,6 +18,7 @@ from bridge.flow.reception import Reception
 from bridge.flow.sealed import SealedOut
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
+from bridge.matrix.errors import tolerated
 from bridge.matrix.registration import GHOST_PREFIX
 from bridge.sentences import say
 from bridge.store.journal import SEALED, Entry
@@ -130,16 +129,19 @@ class Routing:
             return
         ghost = event.state_key or ""
         if membership == "invite" and ghost.startswith(f"@{GHOST_PREFIX}"):
-            with suppress(GiveUp):  # a contact is met in their portal, and nowhere else
+            with tolerated():  # a contact is met in their portal, and nowhere else
                 await self._parts.homeserver.leave(UserId(ghost), event.room)
         if membership in ("leave", "ban"):
             await self._left(event)
         await self._parts.journal.settle(entry)
 
     async def _left(self, event: events.Event) -> None:
-        """Somebody left: of a portal nothing is sent there until there is something new to show."""
+        """Somebody left: of a portal nothing is sent there until there is something new to show.
+
+        A talk with the bot has ended when its user left, and also when they removed the bot.
+        """
         managed = await messages.management_room(self._parts.store, event.room)
-        if managed is not None and event.state_key == managed[0]:
+        if managed is not None and event.state_key in (managed[0], self._parts.settings.bot):
             await self._reception.left(event.room, managed[0])
             return
         row = await contacts.by_room(self._parts.store, event.room)

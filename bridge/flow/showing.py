@@ -19,13 +19,13 @@ from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.portals import Portals
 from bridge.flow.translate import to_content
-from bridge.ids import EventId, Jid, StanzaId, derive
+from bridge.ids import EventId, Jid, StanzaId, UserId, derive
 from bridge.matrix import events
-from bridge.matrix.errors import Rejected
+from bridge.matrix.errors import Rejected, tolerated
 from bridge.matrix.text import pieces
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
-from bridge.sentences import render, say
+from bridge.sentences import Sentence, render, say
 from bridge.store import kinds
 from bridge.store.journal import Entry, New
 from bridge.store.tables import messages
@@ -39,6 +39,9 @@ BODY = "entry.body"
 REFUSED_FOR_S = 3_600.0
 """How long a message waits for a room that refuses it: an admin needs a while to put it right."""
 DAY_S = 86_400
+REFUSED_AT_MOST_DAYS = 3
+"""How long it waits in all: a weekend without an admin. Longer would only make of a refusal that nobody can
+end a chat that is silent for good; its messages would then be read in quite another moment than meant."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,14 @@ class Opened:
         return Opened(StanzaId(stanza_id), Jid.parse(jid), sent_at_ms, b64decode(payload))
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What stands for a message in Matrix (None: nothing); ``whole``: all its words do."""
+
+    event_id: EventId | None
+    whole: bool
+
+
 class Showing:
     """Sends opened messages into their portals."""
 
@@ -77,39 +88,51 @@ class Showing:
         opened = Opened.from_bytes(unlocked.vault.open(BODY, entry.entry_id, entry.body))
         contact = await self._people.by_jid(unlocked, opened.jid)
         assert contact is not None
-        contact = await self._portals.ready(unlocked, contact)
         in_doubt = self._doubts.about(entry)
         try:
-            event_id = await self._send(contact, opened, in_doubt=in_doubt)
+            contact = await self._portals.ready(unlocked, contact)
+            shown = await self._send(contact, opened, in_doubt=in_doubt, mended=False)
         except Rejected as refused:
             if refused.concerns_registration:
                 raise
-            await self._in_mended_room(entry, unlocked, contact, opened)
+            await self._in_mended_room(entry, unlocked, contact, opened, in_doubt=in_doubt)
             return
-        await self._shown(entry, unlocked, contact, opened, event_id)
+        await self._shown(entry, unlocked, contact, opened, shown)
 
     async def _in_mended_room(
-        self, entry: Entry, unlocked: Unlocked, contact: Contact, opened: Opened
+        self, entry: Entry, unlocked: Unlocked, contact: Contact, opened: Opened, *, in_doubt: bool
     ) -> None:
-        """The room refused the ghost: mend it and try once more, else keep the message and say so."""
+        """The room refused the ghost: mend it and try once more, else keep the message for a while."""
         LOG.warning("a portal refuses its ghost", contact=self._parts.log_id(contact.contact_id))
         try:
             contact = await self._portals.mend(unlocked, contact)
-            event_id = await self._send(contact, opened, in_doubt=False)
+            shown = await self._send(contact, opened, in_doubt=in_doubt, mended=True)
         except Rejected as refused:
             if refused.concerns_registration:
                 raise
-            now = self._parts.clock.now()
-            sentence = say("inbound.room_refuses", name=contact.shown_name)
-            notice = owed.to_owner(unlocked.account, sentence)
-            key = f"room-refuses/{contact.contact_id.hex()}/{int(now // DAY_S)}"
-            await self._parts.journal.owe(notice.owed(key))
-            await self._parts.journal.postpone(entry, now + REFUSED_FOR_S)
+            await self._kept(entry, unlocked, contact, opened)
             return
-        await self._shown(entry, unlocked, contact, opened, event_id)
+        await self._shown(entry, unlocked, contact, opened, shown)
 
-    async def _send(self, contact: Contact, opened: Opened, *, in_doubt: bool) -> EventId:
-        """A text beyond an event's size is shown in several, of which the last stands for it."""
+    async def _kept(self, entry: Entry, unlocked: Unlocked, contact: Contact, opened: Opened) -> None:
+        """No room to show a message in: try again later, and end openly when it has been too long."""
+        now, name = self._parts.clock.now(), contact.shown_name
+        if now - entry.accepted_at >= REFUSED_AT_MOST_DAYS * DAY_S:
+            lost = say("inbound.refused_too_long", name=name, days=REFUSED_AT_MOST_DAYS)
+            await self._shown(entry, unlocked, contact, opened, Shown(None, whole=False), lost)
+            return
+        key = "inbound.room_refuses" if contact.row.room_id is not None else "inbound.no_room"
+        notice = owed.to_owner(unlocked.account, say(key, name=name, days=REFUSED_AT_MOST_DAYS))
+        await self._parts.journal.owe(
+            notice.owed(f"room-refuses/{contact.contact_id.hex()}/{int(now // DAY_S)}")
+        )
+        await self._parts.journal.postpone(entry, now + REFUSED_FOR_S)
+
+    async def _send(self, contact: Contact, opened: Opened, *, in_doubt: bool, mended: bool) -> Shown:
+        """A text beyond an event's size is shown in several, of which the last stands for it.
+
+        ``mended``: there is nothing wrong with the room, so what is refused is refused for what it says.
+        """
         room_id = contact.row.room_id
         assert room_id is not None
         message_id = message_id_in(self._parts, contact, opened.stanza_id)
@@ -120,23 +143,54 @@ class Showing:
         if content.in_reply_to is not None:
             answered = await self._answered(contact, content.in_reply_to.id, own=content.in_reply_to.own)
             target = answered.event_id if answered is not None else None
-        shown: EventId | None = None
+        shown, whole = None, True
         for number, body in enumerate(_bodies(content, contact, message_id.hex(), target)):
+            key = "show", message_id, room_id, str(number)
             if in_doubt:
                 shown = await self._doubts.find(room_id, contact.ghost, str(body[events.MARKER]))
                 if shown is not None:
                     continue
-            shown = await self._parts.homeserver.send(
-                contact.ghost,
-                room_id,
-                "m.room.message",
-                body,
-                transaction_id=self._parts.transaction("show", message_id, room_id, str(number)),
-                sent_at_ms=opened.sent_at_ms,
-                step=Step.SHOW,
-            )
+            try:
+                shown = await self._event(contact, contact.ghost, body, opened, *key)
+            except Rejected as refused:
+                if refused.concerns_registration or not (mended or refused.concerns_event):
+                    raise
+                LOG.warning("an event is refused", code=refused.status)
+                shown, whole = await self._in_its_place(contact, body, opened, *key), False
         assert shown is not None
-        return shown
+        return Shown(shown, whole)
+
+    async def _event(
+        self,
+        contact: Contact,
+        sender: UserId,
+        body: Mapping[str, Any],
+        opened: Opened,
+        *key: str | bytes,
+    ) -> EventId:
+        assert contact.row.room_id is not None
+        return await self._parts.homeserver.send(
+            sender,
+            contact.row.room_id,
+            "m.room.message",
+            body,
+            transaction_id=self._parts.transaction(*key),
+            sent_at_ms=opened.sent_at_ms,
+            step=Step.SHOW if sender == contact.ghost else Step.NOTICE,
+        )
+
+    async def _in_its_place(
+        self, contact: Contact, body: Mapping[str, Any], opened: Opened, *key: str | bytes
+    ) -> EventId:
+        """For words that the homeserver does not take: a notice of the ghost, or else of the bot."""
+        said = render(say("inbound.refused", name=contact.shown_name))
+        placeholder = events.notice_content(said, marker=str(body[events.MARKER]))
+        try:
+            return await self._event(contact, contact.ghost, placeholder, opened, *key, "placeholder")
+        except Rejected as refused:
+            if refused.concerns_registration:
+                raise
+        return await self._event(contact, self._parts.settings.bot, placeholder, opened, *key, "placeholder")
 
     async def _answered(self, contact: Contact, stanza_id: str, *, own: bool) -> Message | None:
         direction = messages.OUT if own else IN
@@ -150,21 +204,29 @@ class Showing:
         unlocked: Unlocked,
         contact: Contact,
         opened: Opened,
-        event_id: EventId,
+        shown: Shown,
+        *said: Sentence,
     ) -> None:
-        known = await self._late(contact, opened)
+        """One unit: the message stands in Matrix, or something in its place; its sender hears only the truth.
+
+        A delivery receipt says that the words are with the user. Where a placeholder stands for them there is
+        none, and no read receipt later: the sender keeps one tick, and the user can ask them what they wrote.
+        """
+        known = await self._late(contact, opened, shown)
         account, now = unlocked.account, self._parts.clock.now()
         new: list[New] = []
         facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
-        if isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
+        if shown.whole and isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
             receipt = owed.ReceiptOut(account.account_id, str(opened.jid), (opened.stanza_id,), None, now)
             new.append(receipt.owed(contact.contact_id))
+        message_id = message_id_in(self._parts, contact, opened.stanza_id)
+        new += [owed.to_owner(account, each).owed(b"lost" + message_id) for each in said]
         rows = self._parts.journal.rows(*new)
         show: Row = {
-            "message_id": message_id_in(self._parts, contact, opened.stanza_id),
-            "state": "shown",
+            "message_id": message_id,
+            "state": "shown" if shown.whole else "unreadable",
             "old_state": known.state if known is not None else "opened",
-            "event_id": event_id,
+            "event_id": shown.event_id or (known.event_id if known is not None else None),
             "changed_at": now,
         }
         await self._parts.store.commit(
@@ -174,18 +236,21 @@ class Showing:
         )
         self._doubts.over(entry)
 
-    async def _late(self, contact: Contact, opened: Opened) -> Message | None:
+    async def _late(self, contact: Contact, opened: Opened, shown: Shown) -> Message | None:
         """What is kept of the message; a placeholder that stood in its place is taken away."""
         message_id = message_id_in(self._parts, contact, opened.stanza_id)
         known = await messages.by_id(self._parts.store, message_id)
         room_id = contact.row.room_id
-        if known is not None and known.state == "unreadable" and known.event_id and room_id:
-            await self._parts.homeserver.redact(
-                self._parts.settings.bot,
-                room_id,
-                known.event_id,
-                transaction_id=self._parts.transaction("late", message_id),
-            )
+        if known is None or shown.event_id is None or room_id is None:
+            return known
+        if known.state == "unreadable" and known.event_id is not None:
+            with tolerated():
+                await self._parts.homeserver.redact(
+                    self._parts.settings.bot,
+                    room_id,
+                    known.event_id,
+                    transaction_id=self._parts.transaction("late", message_id),
+                )
         return known
 
 

@@ -204,7 +204,19 @@ ENGLISH: dict[str, str] = {
     ),
     "inbound.room_refuses": (
         "{name} wrote to you, but their room does not let me in. The message is kept, and I try again every"
-        " hour. Ask your admin, or leave the room and say `start-chat` again."
+        " hour, for {days} days. Ask your admin, or leave the room and say `start-chat` again."
+    ),
+    "inbound.no_room": (
+        "{name} wrote to you, but the homeserver does not let me make a room for the two of you. The message"
+        " is kept, and I try again every hour, for {days} days. Ask your admin."
+    ),
+    "inbound.refused": (
+        "⚠️ {name} sent a message here that the homeserver does not let me show. Ask them to repeat it in other"
+        " words, or in shorter pieces."
+    ),
+    "inbound.refused_too_long": (
+        "{name} wrote to you, and for {days} days the homeserver let me show it nowhere. This message is lost;"
+        " ask them to repeat it once your admin has looked at the homeserver."
     ),
     "identity.changed": (
         "{name} has a new safety number. That happens with a new phone or a reinstalled app;"

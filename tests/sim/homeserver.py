@@ -88,6 +88,8 @@ class SimulatedHomeserver(Homeserver):
         self.redacted: list[EventId] = []
         self.read: list[tuple[UserId, EventId]] = []
         """Public read receipts, in the order they were set."""
+        self.visible_when_left = False
+        """Whether those who are out of a room are shown its members, as some homeservers do."""
         self._aliases: dict[str, RoomId] = {}
         self._sent: dict[tuple[UserId, RoomId, str], EventId] = {}
 
@@ -192,7 +194,11 @@ class SimulatedHomeserver(Homeserver):
         self.rooms[room][as_user] = "leave"
 
     async def members(self, as_user: UserId, room: RoomId) -> Mapping[UserId, str]:
-        self._here(Asked(Step.LOOK_UP, as_user, room))
+        asked = Asked(Step.LOOK_UP, as_user, room)
+        if self.visible_when_left:
+            self.refuse(asked)
+        else:
+            self._here(asked)
         return dict(self.rooms[room])
 
     async def send(

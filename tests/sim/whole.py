@@ -88,6 +88,7 @@ class Whole:
         self._vault = Vault(b"the master key, 32 bytes of it..")
         self._keeper_key = self._vault.new_keeper_key(self._random)
         self._tasks: list[asyncio.Task[None]] = []
+        self.profile = _PROFILE
         self.clock = ManualClock()
         self.home = SimulatedHomeserver(self.clock.now)
         self.contact = SimulatedContact(self._random.draw, self.clock)
@@ -101,7 +102,7 @@ class Whole:
         """Start it, as the product does after its checks."""
         self.database = await open_database(
             f"sqlite3-fk-wal:{self._folder / 'bridge.db'}",
-            profile_id=_PROFILE.id,
+            profile_id=self.profile.id,
             clock=self.clock,
             random=self._random,
             wakes=kinds.WAKES,
@@ -117,7 +118,7 @@ class Whole:
             self._vault,
             self.home,
             None,
-            _PROFILE,
+            self.profile,
             self._settings,
             "owner",
             Counter(),

@@ -17,7 +17,8 @@ IN = "in"
 class Message:
     """One message after it was sealed or stored. ``body`` is its sealed plaintext until it expires.
 
-    States out: sealed, accepted, delivered, read, failed. In: awaiting, opened, shown, unreadable.
+    States out: sealed, accepted, delivered, read, failed. In: awaiting, opened, shown, unreadable (something
+    stands in its place).
     """
 
     message_id: bytes
