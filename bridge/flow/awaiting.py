@@ -10,9 +10,9 @@ from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.portals import Portals
-from bridge.ids import Jid, StanzaId, derive
+from bridge.ids import EventId, Jid, StanzaId, derive
 from bridge.matrix import events
-from bridge.matrix.errors import tolerated
+from bridge.matrix.errors import Rejected, tolerated
 from bridge.ports import Row, Step
 from bridge.sentences import render, say
 from bridge.store import kinds
@@ -175,19 +175,16 @@ class Awaiting:
         if known is None or known.state != "awaiting" or values["hidden"]:
             await self._parts.journal.settle(entry)
             return
-        contact = await self._portals.ready(unlocked, contact)
-        assert contact.row.room_id is not None
-        event_id = await self._parts.homeserver.send(
-            self._parts.settings.bot,
-            contact.row.room_id,
-            "m.room.message",
-            events.notice_content(
-                render(say("inbound.unreadable", name=contact.shown_name)), marker=message_id.hex()
-            ),
-            transaction_id=self._parts.transaction("unreadable", message_id),
-            sent_at_ms=known.sent_at,
-            step=Step.NOTICE,
-        )
+        event_id: EventId | None = None
+        told: list[New] = []
+        try:
+            contact = await self._portals.ready(unlocked, contact)
+            event_id = await self._say_unreadable(contact, known)
+        except Rejected as refused:
+            if refused.concerns_registration:
+                raise
+            notice = owed.to_owner(unlocked.account, say("inbound.unreadable", name=contact.shown_name))
+            told.append(notice.owed(b"unreadable" + message_id))
         show = {
             **_only(known, "message_id"),
             "state": "unreadable",
@@ -195,17 +192,40 @@ class Awaiting:
             "event_id": event_id,
             "changed_at": self._parts.clock.now(),
         }
+        rows = self._parts.journal.rows(*told)
         settle = [{"entry_id": entry.entry_id}]
         try:
-            await self._parts.store.commit(kinds.unit(kinds.SHOWN, settle=settle, show=[show]))
+            await self._parts.store.commit(
+                kinds.unit(kinds.SHOWN, settle=settle, owe=rows, remember=rows, show=[show])
+            )
         except Stale:  # the message came after all, at this very moment
+            await self._take_back(contact, event_id, message_id)
+            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
+
+    async def _say_unreadable(self, contact: Contact, known: Message) -> EventId:
+        assert contact.row.room_id is not None
+        return await self._parts.homeserver.send(
+            self._parts.settings.bot,
+            contact.row.room_id,
+            "m.room.message",
+            events.notice_content(
+                render(say("inbound.unreadable", name=contact.shown_name)), marker=known.message_id.hex()
+            ),
+            transaction_id=self._parts.transaction("unreadable", known.message_id),
+            sent_at_ms=known.sent_at,
+            step=Step.NOTICE,
+        )
+
+    async def _take_back(self, contact: Contact, event_id: EventId | None, message_id: bytes) -> None:
+        if event_id is None or contact.row.room_id is None:
+            return
+        with tolerated():
             await self._parts.homeserver.redact(
                 self._parts.settings.bot,
                 contact.row.room_id,
                 event_id,
                 transaction_id=self._parts.transaction("late", message_id),
             )
-            await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
 
 
 def _only(message: Message, *columns: str) -> dict[str, bytes | str | int | float | None]:

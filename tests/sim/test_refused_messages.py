@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.flow.awaiting import GIVE_UP_WAITING_AFTER_S
 from bridge.flow.showing import DAY_S, REFUSED_AT_MOST_DAYS, REFUSED_FOR_S
 from bridge.ids import RoomId
 from bridge.matrix.errors import Rejected
 from bridge.matrix.events import MARKER
 from bridge.ports import Step
+from bridge.wire.vocabulary.message import Message
 from tests.sim.homeserver import BOT, Asked, nothing_refused, refusing
 from tests.sim.whole import ADA, Whole
 
@@ -165,6 +167,19 @@ async def test_a_message_that_no_room_takes_for_days_ends_with_a_notice_and_the_
     await chat.passes(REFUSED_FOR_S)
     assert chat.home.texts(chat.portal, chat.home.ghost(chat.portal)) == ["later words"]
     assert len(receipts(chat)) == 1
+    assert await chat.entries() == []
+
+
+async def test_that_a_message_could_not_be_read_is_told_elsewhere_where_its_room_refuses_it(
+    chat: Whole,
+) -> None:
+    nonsense = Message("A1", chat.contact.jid, "msg", b"nonsense").to_stanza("from")
+    await chat.network.deliver(nonsense)
+    refuse_in(chat, chat.portal)
+    await chat.passes(GIVE_UP_WAITING_AFTER_S)
+    (told,) = chat.home.heard("inbound.unreadable")
+    assert told.room == chat.talk
+    assert "Anna" in told.content["body"]
     assert await chat.entries() == []
 
 

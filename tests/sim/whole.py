@@ -157,6 +157,7 @@ class Whole:
 
     async def passes(self, seconds: float) -> None:
         """Let time pass, from one thing that is due to the next."""
+        await self.settled()
         end = self.clock.monotonic() + seconds
         while (wait := self.clock.next_in()) is not None and self.clock.monotonic() + wait <= end:
             await self.clock.advance(wait)
