@@ -37,6 +37,8 @@ class SimulatedContact:
         self._signed = new_signed_prekey(self._own, 1, rng)
         self._record: Record | None = None
         self.received: list[str] = []
+        self.replies: list[str | None] = []
+        """What each of them answers: a stanza id, or None."""
         self.ids: list[str] = []
         """The stanza ids of what was received, for receipts."""
 
@@ -62,6 +64,7 @@ class SimulatedContact:
             text = payload.parse(payload.unpad(opened.plaintext))
             assert isinstance(text, payload.TextPayload)
             self.received.append(text.text)
+            self.replies.append(text.reply_id)
             self.ids.append(arrived.id)
 
     def write(self, stanza_id: str, text: str, bundle: PreKeyBundle) -> Stanza:

@@ -10,8 +10,18 @@ from bridge.e2ee.keys import OwnKeys, PreKey, SignedPreKey
 from bridge.errors import TryAgain
 from bridge.ids import Jid
 from bridge.network.backoff import End, Why
-from bridge.network.connector import Connector, Credentials, Enlisted, Enlistment, Link, OnStanzas
+from bridge.network.connector import (
+    Connector,
+    Credentials,
+    Enlisted,
+    Enlistment,
+    EnlistRefused,
+    Link,
+    OnStanzas,
+)
+from bridge.network.errors import LoginRefused
 from bridge.ports import Step
+from bridge.profile import Reason
 from bridge.wire.login import REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import message as messages
@@ -90,6 +100,9 @@ class SimulatedNetwork(Connector):
         self.acknowledges = True
         self.refuses: int | None = None
         """The number with which messages of ours are refused."""
+        self.enlisting: Reason | None = None
+        """Why an enlistment is refused."""
+        self.refuses_login: LoginRefused | None = None
         self.sent: list[Stanza] = []
         """What the bridge sent, in order."""
         self.directory: tuple[OwnKeys, SignedPreKey] | None = None
@@ -122,7 +135,9 @@ class SimulatedNetwork(Connector):
 
     # The port
 
-    async def enlist(self, enlistment: Enlistment) -> Enlisted:
+    async def enlist(self, enlistment: Enlistment) -> Enlisted | EnlistRefused:
+        if self.enlisting is not None:
+            return EnlistRefused("refused", self.enlisting)
         self.directory = enlistment.own, enlistment.signed
         return Enlisted(LOGIN)
 
@@ -132,6 +147,8 @@ class SimulatedNetwork(Connector):
         assert (credentials.login, reason >= 0) == (LOGIN, True)
         if not self.up:
             raise TryAgain("the network is away")
+        if self.refuses_login is not None:
+            raise self.refuses_login
         link = self.link = SimulatedLink(self, on_stanzas)
         self._soon(self._hand_over(link))
         return link

@@ -189,10 +189,23 @@ class Whole:
 
     async def says(self, text: str, room: RoomId | None = None) -> Event:
         """The user writes into a room, into the portal unless another is named."""
-        content = {"msgtype": "m.text", "body": text}
-        event = self.home.happens(room or self.portal, ADA, "m.room.message", content, None)
+        return await self._writes(room or self.portal, {"msgtype": "m.text", "body": text})
+
+    async def _writes(self, room: RoomId, content: dict[str, Any]) -> Event:
+        event = self.home.happens(room, ADA, "m.room.message", content, None)
         await self._pushed(EVENT, event.room, event.event_id, event.pushed())
         return event
+
+    async def corrects(self, event: Event, text: str) -> None:
+        """The user edits what they wrote."""
+        new = {"msgtype": "m.text", "body": text}
+        relation = {"rel_type": "m.replace", "event_id": event.event_id}
+        await self._writes(event.room, {**new, "m.new_content": new, "m.relates_to": relation})
+
+    async def replies(self, event: Event, text: str) -> None:
+        """The user answers an event."""
+        relation = {"m.in_reply_to": {"event_id": event.event_id}}
+        await self._writes(event.room, {"msgtype": "m.text", "body": text, "m.relates_to": relation})
 
     async def removes(self, event: Event) -> None:
         """The user removes an event."""
