@@ -82,7 +82,9 @@ class Reception:
 
     async def _manage(self, entry: Entry, room: RoomId, user: UserId, *owed_besides: New) -> None:
         """One unit: whose room this is, and the greeting that is owed in it, once."""
-        greeting = owed.Notice(room, say("bot.greeting", label=self._parts.profile.label))
+        account = await accounts.of_user(self._parts.store, user, self._parts.profile.id)
+        hello = "bot.greeting" if account is None else "bot.greeting_again"
+        greeting = owed.Notice(room, say(hello, label=self._parts.profile.label))
         rows = self._parts.journal.rows(greeting.owed(f"greeting/{room}"), *owed_besides)
         manage, talked_in = self._rows(room, user)
         await self._parts.store.commit(

@@ -12,6 +12,10 @@ ENGLISH: dict[str, str] = {
         " messaging services who have opted in. Nothing about you leaves this homeserver until you agree."
         " Say `opt-in` to begin, or `help` (`login` works too) for everything I can do."
     ),
+    "bot.greeting_again": (
+        "Hello again! We can talk about your third-party chats ({label}) here as well. Say `status` for how they"
+        " stand, or `help` for everything I can do."
+    ),
     "bot.not_understood": (
         "I did not understand that. Say `help` for what I can do; to write to somebody, use their own room."
     ),
@@ -27,7 +31,7 @@ ENGLISH: dict[str, str] = {
     "help.opt_in": "explains third-party chats and, when you agree, makes you reachable",
     "help.my_address": "shows the address under which others reach you",
     "help.opt_out": "ends it all: you can no longer be reached, and keys are destroyed",
-    "help.status": "shows whether you are reachable, and your chats",
+    "help.status": "shows whether you are reachable, and how many chats you have",
     "help.start_chat": "starts a chat, for example `start-chat whatsapp +49 151 0000001`",
     "help.ping": "connects now, fetches what waits, and says whether all is well",
     "help.cancel": "stops what we are talking about",

@@ -141,3 +141,10 @@ async def test_commands_are_answered_in_a_chat_that_has_ended(chat: Whole, said_
     answers = chat.home.texts(portal, BOT)[before:]
     assert len(answers) == 2
     assert len(chat.home.heard("room.ended")) == 1
+
+
+async def test_whoever_has_opted_in_is_greeted_as_such_in_another_room(chat: Whole) -> None:
+    another = chat.home.make_room(ADA)
+    await chat.member(another, BOT, "invite")
+    (greeting,) = chat.home.texts(another, BOT)
+    assert greeting.startswith("Hello again")
