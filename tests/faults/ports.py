@@ -1,4 +1,4 @@
-"""The faulty forms of the ports: a step is killed, hung or failed before or after its n-th hit.
+"""The faulty forms of the ports: a step is killed, hung, failed or refused before or after its n-th hit.
 
 A *failpoint* is a port and a step, such as ``stream.send`` or ``store.seal`` (a unit's kind is its
 step), and a side of it, ``before`` or ``after``. Each one that is passed is written to a report at
@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from bridge.errors import TryAgain
 from bridge.ids import EventId, RoomId, UserId
+from bridge.matrix.errors import Rejected
 from bridge.ports import (
     Dialer,
     Homeserver,
@@ -34,7 +35,8 @@ from bridge.ports import (
 )
 
 Side = Literal["before", "after"]
-Action = Literal["kill", "hang", "fail"]
+Action = Literal["kill", "hang", "fail", "reject"]
+"""``reject``: a homeserver refuses it for good; only before a call, and only where it is one of ours."""
 Passed = tuple[str, Side]
 """A failpoint: where, and on which side of the call."""
 
@@ -109,12 +111,14 @@ class Failpoints:
         return self._faults.get((where, side, self._passed[where, side]))
 
     async def happen(self, fault: Fault, *, first: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Kill, hang or fail; before it fails, ``first``."""
+        """Kill, hang, refuse or fail; before it fails, ``first``."""
         self._write(f"{FIRED}{fault}")
         if fault.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault.action == "hang":
             await asyncio.get_running_loop().create_future()
+        if fault.action == "reject":
+            raise Rejected("M_FORBIDDEN", 403)
         if first is not None:
             await first()
         raise TryAgain(f"a fault of the test {fault.side} {fault.where}")

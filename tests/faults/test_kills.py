@@ -32,6 +32,18 @@ async def test_the_conversation_survives_kills_on_sqlite(tmp_path: Path) -> None
 
 
 @TIMEOUT
+@pytest.mark.fault("F17")
+async def test_the_conversation_survives_a_homeserver_that_refuses_steps_of_it(tmp_path: Path) -> None:
+    refused = [
+        Fault("homeserver.profile", "before", "reject", hit=2),
+        Fault("homeserver.create-room", "before", "reject", hit=1),
+        Fault("homeserver.show", "before", "reject", hit=2),
+        Fault("homeserver.show", "before", "reject", hit=6),
+    ]
+    await survives(tmp_path, sqlite(), [*refused, Fault("homeserver.show", "after", hit=9)])
+
+
+@TIMEOUT
 @pytest.mark.fault("F3")
 @pytest.mark.fault("F4")
 @pytest.mark.fault("F6")

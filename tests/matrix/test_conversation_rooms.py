@@ -44,6 +44,25 @@ async def test_a_user_who_left_every_room_of_the_bot_is_invited_to_one(
     assert (await eva.hears("reminder.unenlist", room=invited.room)).sender == BOT
 
 
+async def test_whoever_removes_the_bot_is_invited_to_a_room_of_its_own(
+    world: World, network: Network, eva: User
+) -> None:
+    await eva.client.leave(eva.talk)
+    made = await eva.client.call(
+        "POST", "createRoom", body={"preset": "private_chat", "is_direct": True, "invite": [BOT]}
+    )
+    old = str(made["room_id"])
+    await eva.hears("bot.greeting", room=old)
+    await eva.client.call("POST", "rooms", old, "kick", body={"user_id": BOT})
+    await network.asleep(eva.id)
+    await network.advance(21 * DAY_S)
+    invited = await eva.until(
+        lambda each: each.kind == "invite" and each.room != old,
+        meanwhile=lambda: network.advance(3_600.0),
+    )
+    assert (await eva.hears("reminder.unenlist", room=invited.room)).sender == BOT
+
+
 async def test_what_is_about_a_message_sent_before_is_answered_there(
     world: World, network: Network, ada: User
 ) -> None:
