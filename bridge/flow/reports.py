@@ -64,10 +64,25 @@ class Reports:
         notice = owed.Notice.from_bytes(self._parts.journal.read(entry))
         with tolerated():
             if notice.room_id:
-                await self._say(entry, notice, notice.room_id)
+                await self._say_there(entry, notice)
             else:
                 await self._say_anywhere(entry, notice)
         await self._settle(entry)
+
+    async def _say_there(self, entry: Entry, notice: owed.Notice) -> None:
+        """In the room it is for; where a portal refuses the bot's words, its owner hears them elsewhere."""
+        try:
+            await self._say(entry, notice, notice.room_id)
+            return
+        except Rejected as refusal:
+            row = await contacts.by_room(self._parts.store, notice.room_id)
+            if row is None or refusal.concerns_registration:
+                raise
+        unlocked = await self._keyring.unlock(row.account_id)
+        if unlocked is not None:
+            name = self._people.read(unlocked, row).shown_name
+            said = say("notice.elsewhere", name=name, said=notice.sentence)
+            await self._say_anywhere(entry, owed.to_owner(unlocked.account, said))
 
     async def _say_anywhere(self, entry: Entry, notice: owed.Notice) -> None:
         """Where the user talks to the bot; a room that refuses the words is tried once, and then another."""

@@ -255,6 +255,7 @@ ENGLISH: dict[str, str] = {
     "policy.not_reachable": "This person cannot be reached from here.",
     "policy.has_left": "The account has left.",
     # Failures
+    "notice.elsewhere": "About your chat with {name}, in whose room I may not write: {said}",
     "failure.our_mistake": "This bridge made a mistake. The admin finds it in the log.",
     "matrix.rejected": "The homeserver refused it.",
     # The registration, as `check` finds it

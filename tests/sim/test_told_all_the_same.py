@@ -136,6 +136,19 @@ async def test_a_room_in_which_the_bot_may_only_listen_stays_the_room_of_the_tal
     assert enlisted.home.heard("room.ended") == []
 
 
+async def test_that_a_message_failed_is_told_in_the_talk_where_its_portal_takes_no_notice(
+    chat: Whole,
+) -> None:
+    chat.home.refuse = closed(chat.portal)
+    chat.network.refuses = NOT_ALLOWED
+    await chat.says("hello")
+    (said,) = chat.home.heard("notice.elsewhere")
+    assert said.room == chat.talk
+    assert "Anna" in said.content["body"]
+    assert chat.home.heard("outbound.not_sent") == [said]
+    assert await chat.entries() == []
+
+
 async def test_a_room_of_the_bots_own_that_is_lost_is_replaced(enlisted: Whole) -> None:
     await enlisted.member(enlisted.talk, BOT, "leave")
     own = await told(enlisted)
