@@ -20,10 +20,10 @@ from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.policy import Act, Allow
 from bridge.ports import Row, Step
-from bridge.sentences import Sentence, render
+from bridge.sentences import Sentence, render, say
 from bridge.store import kinds
 from bridge.store.journal import ACCEPTED, Entry, New
-from bridge.store.tables import messages
+from bridge.store.tables import contacts, messages
 from bridge.store.tables.messages import Message
 from bridge.store.vault import Unreadable
 from bridge.wire import stanza as codec

@@ -68,7 +68,7 @@ async def test_an_invitation_waits_for_the_registration(enlisted: Whole) -> None
     await enlisted.member(room, BOT, "invite")
     await repaired(enlisted)
     assert enlisted.home.rooms[room][BOT] == "join"
-    assert len(enlisted.home.heard("bot.greeting")) == 2
+    assert len(enlisted.home.heard("bot.greeting_again")) == 1
 
 
 @pytest.mark.parametrize("errcode", sorted(ABOUT_OUR_REGISTRATION))
