@@ -27,6 +27,7 @@ from bridge.flow.pump import Pump, Step
 from bridge.flow.reading import READ_IN_MATRIX, Reading
 from bridge.flow.reception import EVENT, Reception
 from bridge.flow.reminders import Reminders
+from bridge.flow.renaming import Renaming
 from bridge.flow.reports import RECEIPT_IN, Reports
 from bridge.flow.retries import RETRY_IN, Retries
 from bridge.flow.routing import Routing
@@ -112,6 +113,7 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
         owed.RENEW_SIGNED: prekeys.renew_signed,
         owed.DELETE: leaving.delete,
         owed.START_CHAT: chats.start,
+        owed.RENAME: Renaming(parts, keyring, people).rename,
     }
     pump = Pump(parts.journal, database, parts.clock, parts.random, steps, reports.put_aside)
     return Flows(pump, connections, Reminders(parts, enlisting, connections))

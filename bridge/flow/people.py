@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from bridge.flow import owed
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import ContactId, Jid, RoomId, UserId, derive, opaque_localpart
@@ -14,6 +15,7 @@ from bridge.ports import Row
 from bridge.profile import Service
 from bridge.store import kinds
 from bridge.store.errors import AlreadyThere
+from bridge.store.journal import New
 from bridge.store.tables import contacts
 from bridge.store.tables.contacts import ContactRow
 
@@ -121,12 +123,26 @@ class People:
             return contact
         facts = self._seal(unlocked, contact.contact_id, person)
         row: Row = {"contact_id": contact.contact_id, "facts": facts}
-        await self._parts.store.commit(kinds.unit(kinds.KNOW, know=[row]))
+        shown_name = self._shown_name(person)
+        renamed: list[New] = []
+        if shown_name != contact.shown_name and contact.row.room_id is not None:
+            named = contact.contact_id.hex()
+            renamed = [
+                owed.task(
+                    owed.RENAME,
+                    unlocked.account.account_id,
+                    contact.contact_id + facts,  # sealed facts are never the same twice
+                    lane=f"rename:{named}",
+                    contact=named,
+                )
+            ]
+        rows = self._parts.journal.rows(*renamed)
+        await self._parts.store.commit(kinds.unit(kinds.KNOW, know=[row], owe=rows, remember=rows))
         return replace(
             contact,
             row=replace(contact.row, facts=facts),
             person=person,
-            shown_name=self._shown_name(person),
+            shown_name=shown_name,
         )
 
     def _seal(self, unlocked: Unlocked, contact_id: ContactId, person: Person) -> bytes:

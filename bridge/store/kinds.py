@@ -66,7 +66,8 @@ IDENTITY = _kind("identity", _SETTLE, _OWE, begin=contacts.BEGIN_SESSION, move=c
 """A contact's identity changed: the current session is archived."""
 
 MEET = _kind("meet", _FENCE, meet=contacts.MEET)
-KNOW = _kind("know", know=contacts.KNOW)
+KNOW = _kind("know", _OWE, know=contacts.KNOW)
+"""A contact goes by another name; where they have a room, it is owed to it."""
 OPEN = _kind(
     "open",
     _FENCE,

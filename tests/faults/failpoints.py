@@ -43,7 +43,6 @@ STEPS: Mapping[str, Sequence[Step]] = {
 
 NOT_PASSED: Mapping[str, str] = {
     "store.postpone": "only a room that refuses its ghost twice postpones, and the fake homeserver has none",
-    "homeserver.room-state": "no flow changes a room's state after it was made",
 }
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
 

@@ -36,6 +36,8 @@ class SimulatedContact:
         self._own = new_own_keys(rng)
         self._signed = new_signed_prekey(self._own, 1, rng)
         self._record: Record | None = None
+        self.name = NAME
+        """What they call themselves."""
         self.received: list[str] = []
         self.replies: list[str | None] = []
         """What each of them answers: a stanza id, or None."""
@@ -75,5 +77,5 @@ class SimulatedContact:
         padded = payload.pad(payload.TextPayload(text).to_bytes(), self._rng)
         sealed = signal.seal(self._record, self._own, padded, self._rng, now)
         self._record = sealed.record
-        message = Message(stanza_id, self.jid, sealed.kind, sealed.ciphertext, t=int(now), notify=NAME)
+        message = Message(stanza_id, self.jid, sealed.kind, sealed.ciphertext, t=int(now), notify=self.name)
         return message.to_stanza("from")
