@@ -22,7 +22,7 @@ async def test_a_reminder_goes_to_the_room_in_which_the_user_talks_now(
 ) -> None:
     old = eva.talk
     await eva.client.leave(old)
-    await eva.meet_bot()
+    await eva.meet_bot("bot.greeting_again")
     await eva.says("status", "status.is")
     await network.asleep(eva.id)
     await network.advance(21 * DAY_S)
@@ -52,7 +52,7 @@ async def test_whoever_removes_the_bot_is_invited_to_a_room_of_its_own(
         "POST", "createRoom", body={"preset": "private_chat", "is_direct": True, "invite": [BOT]}
     )
     old = str(made["room_id"])
-    await eva.hears("bot.greeting", room=old)
+    await eva.hears("bot.greeting_again", room=old)
     await eva.client.call("POST", "rooms", old, "kick", body={"user_id": BOT})
     await network.asleep(eva.id)
     await network.advance(21 * DAY_S)

@@ -225,10 +225,10 @@ class User:
         said = await self.client.send_text(self.talk, text)
         return await self.hears(key, after=said)
 
-    async def meet_bot(self) -> None:
+    async def meet_bot(self, greeting: str = "bot.greeting") -> None:
         """Invite the bot and be greeted."""
         self.talk = await self.client.start_dm(BOT)
-        await self.hears("bot.greeting")
+        await self.hears(greeting)
 
     async def opt_in(self) -> None:
         """All of the talk, with the defaults."""
