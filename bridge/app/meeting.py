@@ -11,6 +11,7 @@ from bridge.config import Config, Finding
 from bridge.config.findings import warning
 from bridge.errors import GiveUp, Misconfigured, TryAgain
 from bridge.ids import UserId
+from bridge.matrix.errors import Rejected
 from bridge.matrix.reasons import reason_of
 from bridge.ports import Clock, Homeserver, Random
 
@@ -19,16 +20,23 @@ LOG = structlog.get_logger()
 EXIT_UNREACHABLE = 13
 """Exit code: the homeserver cannot reach the bridge."""
 EXIT_REFUSED = 16
-"""Exit code: the homeserver does not accept the bridge's token."""
+"""Exit code: the homeserver does not accept the bridge's token, id or bot."""
 EXIT_WRONG_USER = 17
 """Exit code: the homeserver serves another domain."""
 
+FIRST_WORD_S = 8.0
+"""A homeserver that lives answers what it speaks at once; what is no homeserver may never answer."""
 HOMESERVER_RETRY_S = 10.0
 """How often a homeserver that is not up yet is asked again."""
 PING_TRIES = 5
 PING_RETRY_S = 1.0
 """Synapse answers that it cannot reach us also when it is just trying by itself to send what it held back."""
 
+NOT_THERE = (404, 405)
+"""What a homeserver answers on a path that it does not have."""
+_OF_THE_NAME = frozenset({"M_EXCLUSIVE", "M_INVALID_USERNAME"})
+"""What a homeserver answers when the registration does not cover the bot's name."""
+_COMPARE = "`interop-bridge check` compares the two."
 
 Tell = Callable[[Finding], None]
 """Shows the admin a finding; it may hold what the config says, unlike the log."""
@@ -57,7 +65,9 @@ class Meeting:
         await self._show_name()
         try:
             await self._be_called_back()
-        except (TryAgain, GiveUp) as error:
+        except GiveUp as error:
+            raise _unknown_id(self.config) from error
+        except TryAgain as error:
             raise Misconfigured(
                 "appservice.address",
                 "the homeserver cannot reach this bridge there.",
@@ -70,7 +80,7 @@ class Meeting:
         told = ""
         while True:
             try:
-                await self.home.versions()
+                await self._versions()
                 await self.home.register(self.config.appservice.bot.username)
                 return await self.home.whoami()
             except TryAgain as error:
@@ -81,7 +91,19 @@ class Meeting:
                     told = reason
                 await self.clock.sleep(HOMESERVER_RETRY_S)
             except GiveUp as error:
-                raise _not_installed(self.config) from error
+                raise _not_installed(self.config, error) from error
+
+    async def _versions(self) -> None:
+        """Ask whether there is a homeserver; ``TryAgain`` after a shorter time than other calls have."""
+        try:
+            async with self.clock.limit(FIRST_WORD_S):
+                await self.home.versions()
+        except TimeoutError:
+            raise TryAgain(f"versions: nothing came in {FIRST_WORD_S:g} s") from None
+        except Rejected as error:
+            if error.status not in NOT_THERE:
+                raise  # some look at the token here already
+            raise _no_homeserver(self.config) from error
 
     async def _show_name(self) -> None:
         """Set the bot's name. A bot without one works as well, and some homeservers do not allow it."""
@@ -105,18 +127,47 @@ class Meeting:
 
 
 def _unreachable(config: Config, reason: str) -> Finding:
+    address = config.homeserver.address
+    plain = " If it speaks no TLS, write http://." if address.startswith("https:") else ""
     return warning(
         "homeserver.address",
-        f"{config.homeserver.address} does not answer ({reason}).",
-        f"The bridge asks again every {HOMESERVER_RETRY_S:g} s.",
+        f"{address} does not answer ({reason}).",
+        f"The bridge asks again every {HOMESERVER_RETRY_S:g} s.{plain}",
     )
 
 
-def _not_installed(config: Config) -> Misconfigured:
+def _no_homeserver(config: Config) -> Misconfigured:
+    return Misconfigured(
+        "homeserver.address",
+        f"what answers at {config.homeserver.address} does not speak as a homeserver there.",
+        "Write the homeserver's own address, without a path, such as http://localhost:8008.",
+        exit_code=EXIT_REFUSED,
+    )
+
+
+def _not_installed(config: Config, error: GiveUp) -> Misconfigured:
+    section = config.appservice
+    if isinstance(error, Rejected) and error.errcode in _OF_THE_NAME:
+        return Misconfigured(
+            "appservice.bot.username",
+            f"the homeserver does not let this bridge have the user {section.bot.username}.",
+            "Write the name that the registration covers, or run `interop-bridge -g` for a new registration,"
+            f" install it and restart the homeserver. {_COMPARE}",
+            exit_code=EXIT_REFUSED,
+        )
     return Misconfigured(
         "appservice.as_token",
         "the homeserver does not accept this bridge's token.",
         "Install the registration file in the homeserver (app_service_config_files) and restart it;"
-        f" the registration and the config must hold the same tokens (id {config.appservice.id}).",
+        f" the registration and the config must hold the same tokens (id {section.id}). {_COMPARE}",
+        exit_code=EXIT_REFUSED,
+    )
+
+
+def _unknown_id(config: Config) -> Misconfigured:
+    return Misconfigured(
+        "appservice.id",
+        f"the homeserver does not know this bridge under the id {config.appservice.id}.",
+        f"Write the id that the registration has, or install the new registration and restart it. {_COMPARE}",
         exit_code=EXIT_REFUSED,
     )

@@ -117,7 +117,7 @@ def _registration(config: Config, path: str) -> Iterator[Finding]:
     except FileNotFoundError:
         yield warning(path, "there is no registration here.", "Run `interop-bridge -g`, or name it with -r.")
         return
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YAMLError, RecursionError) as error:
         yield Finding(path, f"it cannot be read ({type(error).__name__}).", "Run `interop-bridge -g` again.")
         return
     if not isinstance(document, dict):

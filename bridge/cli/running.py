@@ -43,7 +43,7 @@ def warn(finding: Finding) -> None:
 
 def health_config(path: str, environment: Mapping[str, str]) -> Config:
     """As much of the config as a health check needs, without a word about the rest."""
-    purpose = Purpose(generating=True)
+    purpose = Purpose(looking=True)
     text = read_config(path)
     return load(text, name=path, environment=environment, read_file=read_text, purpose=purpose).config
 

@@ -33,8 +33,23 @@ class Document:
         return self.name
 
 
-def read_document(text: str, name: str) -> Document:
-    """Read ``text``; Misconfigured (exit 10) with the line when it is no YAML mapping."""
+FROM_THE_EXAMPLE = "Begin with the example that `interop-bridge -e` writes."
+
+
+def read_document(text: str, name: str, *, begin: str = FROM_THE_EXAMPLE) -> Document:
+    """Read ``text``; Misconfigured (exit 10) with the line when it is no YAML mapping.
+
+    ``begin``: the remedy when it is something else altogether.
+    """
+    try:
+        return _read(text, name, begin)
+    except RecursionError:
+        raise Misconfigured(
+            name, "its lists or sections are nested too deeply.", begin, exit_code=UNREADABLE
+        ) from None
+
+
+def _read(text: str, name: str, begin: str) -> Document:
     try:
         values = YAML(typ="safe", pure=True).load(text)
         node = YAML(typ="safe", pure=True).compose(text)
@@ -51,7 +66,7 @@ def read_document(text: str, name: str) -> Document:
         raise Misconfigured(
             name,
             f"this cannot be read as YAML ({type(error).__name__}).",
-            "Save it as UTF-8 text, or begin again with `interop-bridge -e`.",
+            f"Save it as UTF-8 text. {begin}",
             exit_code=UNREADABLE,
         ) from None
     if values is None:
@@ -60,7 +75,7 @@ def read_document(text: str, name: str) -> Document:
         raise Misconfigured(
             f"{name} line 1",
             "the file has no sections.",
-            "Begin with the example that `interop-bridge -e` writes.",
+            begin,
             exit_code=UNREADABLE,
         )
     lines = dict(_lines(node, ())) if isinstance(node, MappingNode) else {}

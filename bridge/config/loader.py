@@ -135,7 +135,8 @@ def _sentences(error: ErrorDetails, shown: str) -> tuple[str, str]:
     limits = error.get("ctx", {})
     match error["type"]:
         case "value_error":
-            return f"{shown} cannot be used.", str(limits.get("error", "See config.example.yaml."))
+            what, remedy = limits["error"].args  # our own validators say both
+            return what, remedy
         case "literal_error" | "enum":
             choices = str(limits["expected"]).replace("'", "")
             return f"{shown} is no choice.", f"Write {choices}."

@@ -23,7 +23,16 @@ OPERATOR_ACKNOWLEDGEMENT = (
 USERNAME_BLANK = "{{.}}"
 """The place of a ghost's opaque id in ``appservice.username_template``."""
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+
+def _no_truth(value: Any) -> Any:
+    """The model would take true for 1."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no whole number.", "Write a whole number.")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_no_truth)]
+Port = Annotated[Number, Field(ge=1, le=65535)]
 _SQLITE_URI = re.compile(r"(?:file:)?(?P<path>[^?]+)(?:\?.*)?")
 
 
@@ -73,7 +82,7 @@ class Database(_Section):
 
     type: Literal["sqlite3-fk-wal", "postgres"] = "sqlite3-fk-wal"
     uri: SecretStr = SecretStr("file:bridge.db?_txlock=immediate")
-    max_open_conns: Annotated[int, Field(ge=1, le=100)] = 5
+    max_open_conns: Annotated[Number, Field(ge=1, le=100)] = 5
     """Connections to PostgreSQL at most; three are the least that serve."""
     backup: bool = True
     """Whether a migration first copies what it changes."""

@@ -25,9 +25,11 @@ EXAMPLE_KEYS = frozenset({EVERYBODY, "example.com", "@admin:example.com"})
 
 
 def parse_permissions(value: object) -> dict[str, Level]:
-    """Read ``bridge.permissions``; ValueError says what to write instead."""
+    """Read ``bridge.permissions``; ValueError says what was seen and what to write instead."""
     if not isinstance(value, Mapping):
-        raise ValueError("Write one line for each user or domain, such as '@me:my.domain': admin.")
+        raise ValueError(
+            "it is no section.", "Write one line for each user or domain, such as '@me:my.domain': admin."
+        )
     return {_key(key): _level(str(key), level) for key, level in value.items()}
 
 
@@ -44,7 +46,9 @@ def permission_of(permissions: Mapping[str, Level], user: UserId) -> Level:
 def _key(key: object) -> str:
     text = str(key)
     if text != EVERYBODY and not (_USER_KEY if text.startswith("@") else _DOMAIN_KEY).fullmatch(text):
-        raise ValueError(f"The key {text!r} is none of *, a domain, or a user such as '@me:my.domain'.")
+        raise ValueError(
+            f"the key {text!r} names nobody.", "Write *, a domain, or a user such as '@me:my.domain'."
+        )
     return text
 
 
@@ -55,7 +59,7 @@ def _level(key: str, value: object) -> Level:
         return _from_abilities(key, value)
     level = _LEVELS.get(str(value))
     if level is None:
-        raise ValueError(f"The level of {key} is {value!r}; write one of {', '.join(_LEVELS)}.")
+        raise ValueError(f"the level of {key} is {value!r}.", f"Write one of {', '.join(_LEVELS)}.")
     return level
 
 
@@ -64,9 +68,9 @@ def _from_abilities(key: str, abilities: Mapping[object, object]) -> Level:
     known = {name for name, _ in _LADDER} | _WITHOUT_EFFECT
     for name, value in abilities.items():
         if name not in known:
-            raise ValueError(f"The map of {key} has {name!r}; known are {', '.join(sorted(known))}.")
+            raise ValueError(f"the map of {key} has {name!r}.", f"Known are {', '.join(sorted(known))}.")
         if name != "max_logins" and not isinstance(value, bool):
-            raise ValueError(f"In the map of {key} write true or false for {name}.")
+            raise ValueError(f"{name} in the map of {key} is {value!r}.", "Write true or false.")
     level = Level.BLOCK
     for name, reached in _LADDER:
         if abilities.get(name) is not True:

@@ -9,6 +9,10 @@ from bridge.config.findings import NOT_CONFIGURED, ReadFile
 from bridge.errors import Misconfigured
 from bridge.profile import Profile
 
+FROM_A_PROFILE = (
+    "Write the path of your network's profile; `interop-bridge sandbox --dir sandbox` makes one to try with."
+)
+
 
 def read_profile(path: str, read_file: ReadFile) -> Profile:
     """The profile at ``path``; Misconfigured (10 unreadable YAML, else 11) with file, line and key."""
@@ -22,7 +26,7 @@ def read_profile(path: str, read_file: ReadFile) -> Profile:
             "Write the path of your network's profile, seen from the folder the bridge is started in.",
             exit_code=NOT_CONFIGURED,
         ) from None
-    document = read_document(text, path)
+    document = read_document(text, path, begin=FROM_A_PROFILE)
     try:
         return Profile.model_validate(dict(document.values))
     except ValidationError as invalid:

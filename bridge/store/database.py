@@ -115,7 +115,7 @@ async def _open_engine(
     raise cannot_open(
         "database",
         "the address is neither sqlite3-fk-wal:<path> nor postgres://...",
-        "Write one of the two.",
+        "Write file:<path> or postgres://user:password@host/name as database.uri in the config.",
     )
 
 
@@ -123,5 +123,7 @@ def sqlite_path(url: str) -> Path:
     """The path in an address, without the ``file:`` and ``?options`` that other bridges write."""
     path = url.removeprefix(SQLITE_PREFIX).removeprefix("file:").partition("?")[0]
     if not path or path == ":memory:":
-        raise cannot_open("database", "the address names no file.", f"Write {SQLITE_PREFIX}<path>.")
+        raise cannot_open(
+            "database", "the address names no file.", "Write file:<path> as database.uri in the config."
+        )
     return Path(path).absolute()

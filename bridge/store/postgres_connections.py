@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -77,12 +78,24 @@ def place(url: str) -> str:
 
 def unusable(url: str, error: Exception) -> Misconfigured:
     """PostgreSQL does not let us in."""
-    what = str(error) if isinstance(error, asyncpg.PostgresError | OSError) else ""
     return cannot_open(
         place(url),
-        f"PostgreSQL cannot be used: {what or type(error).__name__}.",
+        f"PostgreSQL cannot be used: {_why(error)}.",
         "Check database.uri, and that the server runs and lets this user in.",
     )
+
+
+def _why(error: Exception) -> str:
+    """The reason in words. Texts of ``asyncpg`` itself are not told, they may quote the address."""
+    if isinstance(error, TimeoutError):
+        return f"nothing came in {CONNECT_SECONDS:g} s, so perhaps another program has this port"
+    if isinstance(error, ssl.SSLError):
+        return "no TLS, or none that is trusted; sslmode in database.uri says what is asked for"
+    if isinstance(error, asyncpg.PostgresError | OSError) and str(error):
+        return str(error).rstrip(".")
+    if isinstance(error, ValueError):
+        return "its address cannot be read"
+    return "what answers there is no PostgreSQL server, or it ended the connection"
 
 
 async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:

@@ -125,6 +125,12 @@ class SqliteEngine:
             return busy(str(self._path))
         if not isinstance(error, apsw.Error | OSError) or isinstance(error, _FAULTS_OF_A_UNIT):
             return None
+        if isinstance(error, apsw.NotADBError):
+            return cannot_open(
+                str(self._path),
+                "is not a database of this bridge: another program wrote it.",
+                "Name another file in database.uri, or restore a backup under this name.",
+            )
         return cannot_open(
             str(self._path),
             f"is not a database that can be used ({getattr(error, 'strerror', error)}).",

@@ -40,6 +40,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
         ("config.yaml", "bridge:", "bridge: [", 10, "config.yaml line"),
         ("config.yaml", "connection: on-demand", "connection: always", 11, "does not allow always"),
         ("config.yaml", str(PROFILE), "gone.yaml", 11, "gone.yaml cannot be read"),
+        ("config.yaml", str(PROFILE), "passwd", 10, "Write the path of your network's profile"),
         ("config.yaml", "    id: interop", "    id: other", 11, "registration.yaml id"),
         ("registration.yaml", "rate_limited: false", "rate_limited: true", 11, "rate_limited"),
         ("registration.yaml", "@ib_", "@.*", 11, "registration.yaml namespaces"),
@@ -49,6 +50,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
 def test_what_is_wrong_is_said_with_its_remedy(
     ready: Terminal, file: str, old: str, new: str, code: int, words: str
 ) -> None:
+    Path("passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     _change(file, old, new)
     ended = ready("check")
     assert ended.code == code

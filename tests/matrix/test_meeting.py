@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.app.meeting import HOMESERVER_RETRY_S, PING_RETRY_S, PING_TRIES, Meeting
+from bridge.app.meeting import FIRST_WORD_S, HOMESERVER_RETRY_S, PING_RETRY_S, PING_TRIES, Meeting
 from bridge.config import Config, Finding
 from bridge.errors import Misconfigured
 from bridge.matrix.homeserver import HttpHomeserver
@@ -108,6 +109,39 @@ async def test_a_homeserver_that_is_half_up_is_waited_for(fault: Fault, reason: 
             await task
     assert len(table.told) == 1
     assert reason in table.told[0].what
+
+
+async def test_what_never_answers_is_told_after_seconds_with_what_it_may_be() -> None:
+    table = Table()
+    table.address = table.address.replace("http:", "https:")
+    with socket.create_server(("127.0.0.1", table.home_port)):
+        async with table.meeting():
+            await table.clock.waited_for(FIRST_WORD_S)
+            await table.clock.advance(FIRST_WORD_S)
+            await table.clock.waited_for(HOMESERVER_RETRY_S)
+    (told,) = table.told
+    assert f"(nothing came in {FIRST_WORD_S:g} s)" in told.what
+    assert "If it speaks no TLS, write http://." in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("fault", "where"),
+    [
+        (Fault("versions", "status", status=404, errcode="M_UNRECOGNIZED"), "homeserver.address"),
+        (Fault("versions", "status", status=401, errcode="M_UNKNOWN_TOKEN"), "appservice.as_token"),
+        (Fault("register", "status", status=400, errcode="M_EXCLUSIVE"), "appservice.bot.username"),
+        (Fault("ping", "status", status=403, errcode="M_FORBIDDEN"), "appservice.id"),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Fault) else "",
+)
+async def test_each_refusal_names_what_the_admin_wrote_wrong(fault: Fault, where: str) -> None:
+    table = Table()
+    async with table.listening(), table.homeserver() as fake:
+        await fake.faults(fault)
+        async with table.meeting() as task:
+            with pytest.raises(Misconfigured) as refused:
+                await task
+    assert (refused.value.where, refused.value.exit_code) == (where, 16)
 
 
 async def test_another_reason_is_told_anew() -> None:

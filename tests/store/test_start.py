@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
@@ -116,7 +117,7 @@ async def test_what_the_file_system_refuses_is_told(sqlite_url: str) -> None:
 
 async def test_what_is_no_database_is_told(sqlite_url: str) -> None:
     sqlite_path(sqlite_url).write_text("not a database " * 1000)
-    with pytest.raises(Misconfigured, match="not a database that can be used") as refusal:
+    with pytest.raises(Misconfigured, match=r"not a database of this bridge.* Name another") as refusal:
         await open_at(sqlite_url)
     assert refusal.value.exit_code == 14
 
@@ -128,3 +129,21 @@ async def test_a_full_disk_is_told(sqlite_url: str) -> None:
     assert told is not None and told.exit_code == 14
     assert "full" in told.what and "Make room" in told.remedy
     await database.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("invalid literal: hush"), "its address cannot be read."),
+        (asyncpg.exceptions._base.ClientConfigurationError("hush"), "its address cannot be read."),
+        (TimeoutError(), "nothing came in 10 s, so perhaps another program has this port."),
+        (ConnectionRefusedError(111, "Connect call failed"), "[Errno 111] Connect call failed."),
+        (asyncpg.InterfaceError("hush"), "no PostgreSQL server, or it ended the connection."),
+        (asyncpg.InvalidPasswordError("password authentication failed."), "authentication failed. Check"),
+        (ssl.SSLError(1, "WRONG_VERSION"), "no TLS, or none that is trusted"),
+    ],
+)
+def test_why_postgresql_cannot_be_used_is_said_in_words(error: Exception, words: str) -> None:
+    told = str(postgres_connections.unusable("postgres://u:hush@h/d", error))
+    assert words in told
+    assert "hush" not in told and type(error).__name__ not in told

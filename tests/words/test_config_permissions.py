@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.config import Level
+from bridge.config import Level, load
 from bridge.ids import UserId
 from tests.words.config_support import MINIMAL, config, refusal
 
@@ -53,12 +53,20 @@ def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str
 @pytest.mark.parametrize(
     ("permissions", "words"),
     [
-        ('{"@bea:home.test": king}', "write one of block, relay, commands, user, admin"),
-        ('{"@bea": user}', "none of *, a domain, or a user"),
-        ('{"@bea:home.test": {fly: true}}', "known are admin, commands"),
-        ('{"@bea:home.test": {login: "yes"}}', "write true or false for login"),
-        ("[a]", "one line for each user"),
-        ('{"*": relay}', "nothing but the example"),
+        ('{"@bea:home.test": king}', "is 'king'. Write one of block, relay, commands, user, admin"),
+        ('{"@bea": user}', "names nobody. Write *, a domain, or a user"),
+        ('{"@bea:home.test": {fly: true}}', "Known are admin, commands"),
+        (
+            '{"@bea:home.test": {login: "yes"}}',
+            "login in the map of @bea:home.test is 'yes'. Write true or false",
+        ),
+        ("[a]", "it is no section. Write one line for each user"),
+        ('{"@admin:example.com": admin}', "nothing but the example"),
+        ('{"*": relay, example.com: user}', "nothing but the example"),
+        ('{"*": relay}', "permissions (config.yaml line 4): nobody may log in"),
+        ('{"*": admin}', "line 4): everybody on every homeserver"),
+        ('{"@bea:home.test": 100}', "the level of @bea:home.test is 100. Write one of"),
+        ("{bea: admin}", "Write '@bea:home.test' if a person is meant"),
         ('{"@bea:home.test": relay}', "nobody may log in"),
         ('{"*": admin, "@bea:home.test": admin}', "everybody on every homeserver"),
     ],
@@ -68,3 +76,24 @@ def test_wrong_permissions_are_refused_with_what_to_write(permissions: str, word
     assert error.exit_code == 11
     assert words in str(error)
     assert "config.yaml line 4" in error.where
+
+
+@pytest.mark.parametrize(
+    ("permissions", "is_warned"),
+    [
+        ('{"@anna:other.test": admin}', True),
+        ('{"@anna:other.home.test": admin}', True),
+        ('{"@anna:other.test": admin, "@bea:home.test": relay}', True),
+        ('{"@anna:other.test": admin, "@bea:home.test": user}', False),
+        ("{home.test: user}", False),
+        ('{"*": user}', False),
+    ],
+)
+def test_letting_in_nobody_of_the_own_homeserver_is_warned_of(permissions: str, is_warned: bool) -> None:
+    said = [w.what for w in load(_with(permissions)).warnings]
+    assert any("nobody of home.test may log in" in what for what in said) is is_warned
+
+
+def test_a_homeserver_whose_name_has_no_dot_is_a_domain() -> None:
+    text = _with("{synapse: user}").replace("domain: home.test", "domain: synapse")
+    assert config(text).permission_of(UserId("@anna:synapse")) is Level.USER

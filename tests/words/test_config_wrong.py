@@ -20,13 +20,15 @@ SECRET = "hush-hush"
         ("- a\n", 1),
         ("just text\n", 1),
         ("network:\n    profile: 'open\n", 3),
+        ("[" * 3_000, 0),
+        ("a: " + "{a: " * 3_000, 0),
         ("network: !!python/object:os.system {}\n", 1),
     ],
 )
 def test_what_is_no_yaml_is_refused_with_its_line(text: str, line: int) -> None:
     error = refusal(text)
     assert error.exit_code == 10
-    assert f"config.yaml line {line}" in error.where
+    assert error.where.startswith(f"config.yaml line {line}" if line else "config.yaml")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,11 @@ def test_no_message_shows_a_secret(text: str) -> None:
     ("old", "new", "where", "words"),
     [
         ("domain: home.test", "domain: https://home.test", "homeserver.domain@8", "name only"),
+        ("http://localhost:8008", "http://a b", "homeserver.address@7", "'http://a b' is no address"),
+        ("http://localhost:8008", "http://a:8008/_matrix", "homeserver.address@7", "Write http://a:8008:"),
+        ("http://localhost:8008", "http://a/?x", "homeserver.address@7", "Write http://a:"),
+        ("permissions", "command_prefix: a b\n    permissions", "bridge.command_prefix@4", "no single word"),
+        ("    as_token", "    port: true\n    as_token", "appservice.port@11", "true is no whole number"),
         ("http://localhost:8008", "localhost:8008", "homeserver.address@7", "http://host:port"),
         ("http://localhost:29317", "''", "appservice.address@10", "it is not set"),
         ("profile: profile.yaml", "profile: ''", "network.profile@2", "it is not set"),
@@ -101,6 +108,15 @@ def test_a_wrong_value_is_named_with_its_line_and_the_remedy(
         ("database: {type: mysql}", "sqlite3-fk-wal", 14),
         ("database: {uri: 'postgres://u:p@h/d'}", "this is no file", 14),
         ("database: {uri: 'file:?x=1'}", "this is no file", 14),
+        ("database: {uri: ':memory:'}", "database in memory", 14),
+        ("database: {uri: 'file::memory:?cache=shared'}", "database in memory", 14),
+        ("database: {uri: 'file:b.db?mode=memory'}", "Write the name of a file: file:bridge.db", 14),
+        ("database: {uri: 'file:b.db?mode=ro'}", "cannot work with mode='ro'", 14),
+        ("database: {type: postgres, uri: 'postgres://u:p@h:port/d'}", "no port from 1 to 65535", 11),
+        ("database: {type: postgres, uri: 'postgres://u:p@h:65536/d'}", "no port from 1 to 65535", 11),
+        ("database: {type: postgres, uri: 'postgres://u:a/b@h/d'}", "write / as %2F", 11),
+        ("database: {type: postgres, uri: 'postgres://h/d?sslmode=yes'}", "none of PostgreSQL's", 11),
+        ("database: {max_open_conns: true}", "true is no whole number", 11),
         ("database: {type: postgres}", "no postgres:// address", 11),
         ("database: {type: postgres, uri: 'postgres://user:password@host/database'}", "example's", 11),
         ("database: {max_open_conns: 0}", "at least 1", 11),
@@ -175,3 +191,38 @@ def test_letting_in_several_under_personal_custody_is_warned_of() -> None:
     text = MINIMAL.replace("permissions:\n", "permissions:\n        home.test: user\n")
     (found,) = load(text).warnings
     assert "only the first can opt in" in found.what
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgres://h/d",
+        "postgresql://u:p@[::1]:5432/d?sslmode=verify-full",
+        "postgres://u@a:1,b:65535/d",
+        "postgres:///d",
+    ],
+)
+def test_an_address_of_postgresql_may_have_all_its_forms(uri: str) -> None:
+    assert config(MINIMAL + f"database: {{type: postgres, uri: '{uri}'}}\n").database.url == uri
+
+
+@pytest.mark.parametrize("uri", ["file:b.db?mode=rwc&_txlock=immediate", "b.db", "file:/a/memory.db"])
+def test_a_file_may_be_named_as_other_bridges_do(uri: str) -> None:
+    assert config(MINIMAL + f"database: {{uri: '{uri}'}}\n").database.url.endswith(".db")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("http://localhost:8008", "http://localhost/synapse", "Write http://localhost unless yours is."),
+        ("bridge:\n", "matrix: {room_version: 99}\nbridge:\n", "Write one of 1, 2,"),
+    ],
+)
+def test_what_is_unlikely_is_warned_of(old: str, new: str, words: str) -> None:
+    (found,) = load(MINIMAL.replace(old, new)).warnings
+    assert words in found.remedy
+
+
+def test_a_health_check_needs_no_domain() -> None:
+    assert load(MINIMAL, purpose=Purpose(looking=True)).config.appservice.port == 29317
+    assert refusal(example_text(), purpose=Purpose(looking=True)).exit_code == 11

@@ -16,20 +16,28 @@ class Purpose:
 
     generating: bool = False
     """A registration is made: it needs no tokens yet, and no profile."""
+    looking: bool = False
+    """A running bridge is asked whether it is well: its port is all that is needed."""
 
 
 Rule = Callable[[Config], Findings]
 
 ALWAYS: tuple[Rule, ...] = (
-    matrix.domain, matrix.appservice, people.custody, parts.database, parts.keys,
+    matrix.domain, matrix.appservice, people.custody, people.commands, parts.database, parts.keys,
     parts.listeners, parts.secrets, parts.encryption, parts.logging,
 )  # fmt: skip
-TO_RUN: tuple[Rule, ...] = (people.profile, people.permissions, matrix.homeserver, matrix.tokens)
+TO_RUN: tuple[Rule, ...] = (
+    people.profile,
+    people.permissions,
+    matrix.homeserver,
+    matrix.tokens,
+    matrix.rooms,
+)
 
 
 def judge(config: Config, purpose: Purpose) -> Iterator[Finding]:
     """Everything the rules say."""
-    for rule in ALWAYS if purpose.generating else TO_RUN + ALWAYS:
+    for rule in ALWAYS if purpose.generating or purpose.looking else TO_RUN + ALWAYS:
         for finding in rule(config):
             without_domain = purpose.generating and finding.path == "homeserver.domain"
             yield replace(finding, exit_code=NO_DOMAIN) if without_domain else finding

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-from bridge.config.findings import Finding, Findings
+from bridge.config.findings import Finding, Findings, warning
 from bridge.config.model import USERNAME_BLANK, Config
 from bridge.config.rules.placeholders import (
     MIN_SECRET_CHARACTERS,
@@ -17,6 +18,10 @@ from bridge.config.rules.placeholders import (
 
 GHOST_PREFIX = "ib_"
 """What ``ids.opaque_localpart`` and the registration begin with; others are refused, not ignored."""
+
+ROOM_VERSIONS = tuple(str(number) for number in range(1, 13))
+"""Those of the specification (section Room versions, 1.16). A homeserver may know others, so that another
+one is only warned of; but where it does not, no room can be made."""
 
 _DOMAIN = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
@@ -53,6 +58,36 @@ def homeserver(config: Config) -> Findings:
             "homeserver.address",
             f"{shown_address(address)} is no address.",
             "Write it as http://host:port or https://host.",
+        )
+    else:
+        yield from _nothing_behind_the_host(address)
+
+
+def _nothing_behind_the_host(address: str) -> Findings:
+    """The bridge adds /_matrix and what follows; a reverse proxy may want a path before it."""
+    parts = urlsplit(address)
+    if "/_matrix" in parts.path or parts.query or parts.fragment:
+        yield Finding(
+            "homeserver.address",
+            f"{address!r} holds more than an address.",
+            f"Write {parts.scheme}://{parts.netloc}: the bridge adds /_matrix and the rest by itself.",
+        )
+    elif parts.path.strip("/"):
+        yield warning(
+            "homeserver.address",
+            f"{address!r} has a path, and few homeservers are below one.",
+            f"Write {parts.scheme}://{parts.netloc} unless yours is.",
+        )
+
+
+def rooms(config: Config) -> Findings:
+    """The version of the rooms that are made."""
+    version = config.matrix.room_version
+    if version not in ROOM_VERSIONS:
+        yield warning(
+            "matrix.room_version",
+            f"this bridge does not know the room version {version!r}.",
+            f"Write one of {', '.join(ROOM_VERSIONS)}; 11 fits every homeserver of today.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qs
 
 from bridge.config.findings import DATABASE, Finding, Findings, warning
 from bridge.config.model import Config
@@ -14,6 +15,9 @@ from bridge.config.rules.placeholders import (
 )
 
 MASTER_KEY_DIGITS = 64
+MAX_PORT = 65535
+SSL_MODES = dict.fromkeys(("disable", "allow", "prefer", "require", "verify-ca", "verify-full"))
+"""PostgreSQL's, from the weakest on."""
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -39,6 +43,48 @@ def database(config: Config) -> Findings:
             "type is sqlite3-fk-wal, but this is no file.",
             "Write file:bridge.db?_txlock=immediate, or the type postgres.",
             exit_code=DATABASE,
+        )
+    elif is_postgres:
+        yield from _postgres(uri)
+    else:
+        yield from _sqlite(uri)
+
+
+def _sqlite(uri: str) -> Findings:
+    """A database that is kept, in a file that can be written to."""
+    path, _, options = uri.removeprefix("file:").partition("?")
+    modes = parse_qs(options).get("mode", [])
+    if path.startswith(":memory:") or "memory" in modes:
+        yield Finding(
+            "database.uri",
+            "a database in memory would be gone, with every key in it, when the bridge stops.",
+            "Write the name of a file: file:bridge.db?_txlock=immediate.",
+            exit_code=DATABASE,
+        )
+    elif set(modes) - {"rw", "rwc"}:
+        yield Finding(
+            "database.uri",
+            f"the bridge cannot work with mode={modes[-1]!r}: it makes the file and writes to it.",
+            "Leave mode out: file:bridge.db?_txlock=immediate.",
+            exit_code=DATABASE,
+        )
+
+
+def _postgres(uri: str) -> Findings:
+    """What of an address can be seen to be wrong without a server. Nothing of a password is shown."""
+    hosts, _, query = uri.partition("://")[2].partition("?")
+    for host in hosts.partition("/")[0].rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].rpartition(":")
+        if port[1] and not (port[2].isdecimal() and 0 < int(port[2]) <= MAX_PORT):
+            yield Finding(
+                "database.uri",
+                f"what stands behind its host is no port from 1 to {MAX_PORT}.",
+                "Write postgres://user:password@host:5432/name; in a password write / as %2F and @ as %40.",
+            )
+            return
+    if set(parse_qs(query).get("sslmode", ())) - SSL_MODES.keys():
+        yield Finding(
+            "database.uri", "its sslmode is none of PostgreSQL's.", f"Write one of {', '.join(SSL_MODES)}."
         )
 
 

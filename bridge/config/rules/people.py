@@ -18,7 +18,7 @@ def permissions(config: Config) -> Findings:
             "nobody is let in.",
             "Write one line with your Matrix ID: '@me:my.domain': admin.",
         )
-    elif rules.keys() <= EXAMPLE_KEYS:
+    elif {EVERYBODY} < {EVERYBODY, *rules} <= EXAMPLE_KEYS:
         yield Finding(
             "bridge.permissions",
             "there is nothing but the example.",
@@ -28,11 +28,43 @@ def permissions(config: Config) -> Findings:
         yield Finding(
             "bridge.permissions", "nobody may log in.", "Give at least your own Matrix ID the level admin."
         )
+    else:
+        yield from _nobody_at_home(config)
+    for key in rules:
+        if not key.startswith("@") and not set(key) & set(".:*[") and key != config.homeserver.domain:
+            yield Finding(
+                f"bridge.permissions.{key}",
+                f"it lets in a server of the name {key}.",
+                f"Write '@{key}:{config.homeserver.domain}' if a person is meant, or the whole domain.",
+            )
     if rules.get(EVERYBODY, Level.BLOCK) is Level.ADMIN:
         yield Finding(
             "bridge.permissions.*",
             "everybody on every homeserver would be an admin.",
             "Write admin only beside the Matrix IDs of admins.",
+        )
+
+
+def _nobody_at_home(config: Config) -> Findings:
+    """The bridge serves only users of its own homeserver; whether one of them is let in."""
+    home = config.homeserver.domain
+    can_log_in = [key for key, level in config.bridge.permissions.items() if level >= Level.USER]
+    if not any(key in (EVERYBODY, home) or key.endswith(f":{home}") for key in can_log_in):
+        yield warning(
+            "bridge.permissions",
+            f"nobody of {home} may log in, and the bridge serves only users of its own homeserver.",
+            f"Write your Matrix ID as it is there, such as '@me:{home}'.",
+        )
+
+
+def commands(config: Config) -> Findings:
+    """What commands begin with is one word."""
+    prefix = config.bridge.command_prefix
+    if any(each.isspace() or not each.isprintable() for each in prefix):
+        yield Finding(
+            "bridge.command_prefix",
+            f"{prefix!r} is no single word, so no command would ever begin with it.",
+            "Write a word without spaces, such as !interop.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 PLACEHOLDER_ADDRESSES = frozenset({"http://example.localhost:8008", "https://example.com"})
@@ -12,6 +13,9 @@ PLACEHOLDER_PROFILE = "/path/to/profile.yaml"
 
 MIN_SECRET_CHARACTERS = 16
 """Shorter secrets can be guessed; the tokens we make have 64."""
+
+_HOST = re.compile(r"[\w.:%-]+")
+"""Letters of any language, digits, and what stands in numeric addresses."""
 
 
 def shown_address(text: str) -> str:
@@ -24,7 +28,11 @@ def is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in text
+            parts.scheme in ("http", "https")
+            and _HOST.fullmatch(parts.hostname or "") is not None
+            and parts.port != 0
+            and "@" not in text
+            and not any(each.isspace() or not each.isprintable() for each in text)
         )
     except ValueError:
         return False
