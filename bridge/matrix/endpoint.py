@@ -7,16 +7,18 @@ ids. This is front code: it knows neither keys nor what a message means.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
 from aiohttp import web
 
-from bridge.matrix.transactions import BadJson, Intake, NotJson, read_object, split
+from bridge.matrix.reader import BadJson, NotJson, TooMuch
+from bridge.matrix.transactions import Intake, Received, read_object, split
 from bridge.ports import Clock
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -29,6 +31,8 @@ READ_SECONDS = 30.0
 MAX_CONCURRENT = 4
 """The homeserver sends one at a time and another when it gave up on one; bounds memory to 4 bodies."""
 CHUNK_BYTES = 64 * 1024
+LARGE_BYTES = 256 * 1024
+"""A larger body is taken apart in a thread: it takes longer than everybody else should wait."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,13 +41,14 @@ def appservice_routes(*, hs_token: str, intake: Intake, clock: Clock) -> list[we
     """The routes of the homeserver listener; serve them with ``auto_decompress=False``."""
     endpoint = Endpoint(hs_token=hs_token, intake=intake, clock=clock)
     prefix = "/_matrix/app/v1"
-    return [
+    known = [
         web.put(prefix + "/transactions/{transaction}", endpoint.transaction),
         web.get(prefix + "/rooms/{alias}", endpoint.query, allow_head=False),
         web.get(prefix + "/users/{user}", endpoint.query, allow_head=False),
         web.post(prefix + "/ping", endpoint.ping),
-        web.route("*", "/_matrix/{tail:.*}", endpoint.unknown),
     ]
+    others = [web.route("*", route.path, endpoint.not_by(route.method)) for route in known]
+    return [*known, *others, web.route("*", "/_matrix/{tail:.*}", endpoint.unknown)]
 
 
 class Endpoint:
@@ -60,10 +65,7 @@ class Endpoint:
         self._authenticate(request)
         with self._place():
             body = await self._read(request, MAX_BODY_BYTES)
-            try:
-                received = split(request.match_info["transaction"], body)
-            except (NotJson, BadJson) as error:
-                raise _malformed(error) from None
+            received = await _parts(request.match_info["transaction"], body)
             del body
             try:
                 if received:
@@ -87,12 +89,23 @@ class Endpoint:
         with self._place():
             try:
                 read_object(await self._read(request, MAX_QUERY_BYTES))
-            except (NotJson, BadJson) as error:
-                raise _malformed(error) from None
+            except (NotJson, BadJson, TooMuch) as error:
+                raise _refused(error) from None
         return web.json_response({})
 
+    def not_by(self, allowed: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """Another method on a known path: 405 (Application Service API, section Unknown routes)."""
+
+        async def refuse(request: web.Request) -> web.Response:
+            self._authenticate(request)
+            refused = _failure(405, "M_UNRECOGNIZED", "This path is not for this method.")
+            refused.headers["Allow"] = allowed
+            raise refused
+
+        return refuse
+
     async def unknown(self, request: web.Request) -> web.Response:
-        """Another path or method of the Matrix API."""
+        """Another path of the Matrix API."""
         self._authenticate(request)
         raise _failure(404, "M_UNRECOGNIZED", "This is not part of the application service API.")
 
@@ -137,6 +150,16 @@ class Endpoint:
         return bytes(body)
 
 
+async def _parts(transaction_id: str, body: bytes) -> list[Received]:
+    """What ``split`` makes of it, without holding up the loop; an answer is raised when it cannot be."""
+    try:
+        if len(body) <= LARGE_BYTES:
+            return split(transaction_id, body)
+        return await asyncio.to_thread(split, transaction_id, body)
+    except (NotJson, BadJson, TooMuch) as error:
+        raise _refused(error) from None
+
+
 def _sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
@@ -158,6 +181,8 @@ def _too_large() -> _Refused:
     return _failure(413, "M_TOO_LARGE", "The body is too large.")
 
 
-def _malformed(error: Exception) -> _Refused:
+def _refused(error: Exception) -> _Refused:
+    if isinstance(error, TooMuch):
+        return _too_large()
     errcode = "M_NOT_JSON" if isinstance(error, NotJson) else "M_BAD_JSON"
     return _failure(400, errcode, "The body is not a transaction.")

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from bridge.ids import RoomId
+from bridge.matrix.reader import BadJson, Reader, TooMuch, read_text
 
 PartKind = Literal["event", "receipt", "to_device", "device_lists", "key_counts"]
 
 MAX_ID_BYTES = 255
 """Matrix limits every identifier to this (specification, appendix Identifier Grammar)."""
 
+MAX_PARTS = 10_000
+"""Elements and what is made of them. An honest transaction has at most 100 events, 100 ephemeral and 100
+to-device parts, each of which counts twice; a receipt may name many readers, and others may send more."""
+
 _STABLE_AND_OLD: Mapping[str, Sequence[str]] = {
+    "events": ("events",),
     "ephemeral": ("ephemeral", "de.sorunome.msc2409.ephemeral"),
     "to_device": ("to_device", "de.sorunome.msc2409.to_device"),
     "device_lists": ("device_lists", "org.matrix.msc3202.device_lists"),
@@ -59,58 +65,56 @@ class Intake(Protocol):
         ...
 
 
-class NotJson(Exception):
-    """The body is no JSON text."""
-
-
-class BadJson(Exception):
-    """The body is JSON of another shape."""
-
-
 def read_object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object in ``body``; ``NotJson`` or ``BadJson`` otherwise."""
-    try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise BadJson from error
-    except ValueError as error:
-        raise NotJson from error
-    if not isinstance(value, dict):
-        raise BadJson
-    return value
+    """The JSON object in ``body``; ``NotJson``, ``BadJson`` or ``TooMuch`` otherwise."""
+    reader = Reader(read_text(body))
+    return {name: reader.value() for name in reader.members()}
 
 
 def split(transaction_id: str, body: bytes) -> list[Received]:
     """The durable parts of a transaction in their order; typing and presence are not durable.
 
-    ``NotJson`` or ``BadJson`` when the transaction as a whole cannot be understood.
+    ``NotJson`` or ``BadJson`` when the transaction as a whole cannot be understood, ``TooMuch`` when it
+    holds more than an honest one. No more than one element of it is built at a time.
     """
-    transaction = read_object(body)
+    reader, room = Reader(read_text(body)), _Room()
+    lists: dict[str, list[Received]] = {}
+    state: dict[str, Any] = {}
     try:
-        parts = [_event(event) for event in _list(transaction, "events")]
-        parts += _receipts(_list(transaction, *_STABLE_AND_OLD["ephemeral"]))
-        parts += [_to_device(message) for message in _list(transaction, *_STABLE_AND_OLD["to_device"])]
-        parts += _device_state(transaction_id, transaction)
+        for name in reader.members():
+            if (parts_of := _LISTS.get(name)) is not None:
+                lists[name] = list(room.bounded(parts_of(element) for element in reader.elements()))
+            elif (value := reader.value()) is not None and name in _STATE:
+                state[name] = value
+        parts = [part for kind in _PARTS_OF for part in _first(lists, _STABLE_AND_OLD[kind]) or ()]
+        parts += _device_state(transaction_id, state)
     except RecursionError as error:
         raise BadJson from error
     return parts
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+class _Room:
+    """How many parts there is still room for."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PARTS
+
+    def bounded(self, elements: Iterable[Iterator[Received]]) -> Iterator[Received]:
+        """The parts of each element; ``TooMuch`` as soon as there are too many of either."""
+        for element in elements:
+            self._count()
+            for part in element:
+                self._count()
+                yield part
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooMuch
 
 
 def _first(transaction: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((transaction[name] for name in names if name in transaction), None)
-
-
-def _list(transaction: Mapping[str, Any], *names: str) -> list[Any]:
-    value = _first(transaction, names)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise BadJson
-    return value
 
 
 def _canonical(value: Any) -> bytes:
@@ -137,24 +141,23 @@ def _id(value: Any) -> str | None:
         return None
 
 
-def _event(event: Any) -> Received:
+def _event(event: Any) -> Iterator[Received]:
     body = _canonical(event)
     fields = event if isinstance(event, dict) else {}
     key = _id(fields.get("event_id")) or _digest(body)
-    return Received("event", RoomId(_id(fields.get("room_id")) or ""), key, body)
+    yield Received("event", RoomId(_id(fields.get("room_id")) or ""), key, body)
 
 
-def _receipts(ephemeral: Sequence[Any]) -> Iterator[Received]:
+def _receipts(edu: Any) -> Iterator[Received]:
     """Read receipts, one for each room, user and event."""
-    for edu in ephemeral:
-        if not isinstance(edu, dict) or edu.get("type") != "m.receipt":
-            continue
-        room, content = _id(edu.get("room_id")), edu.get("content")
-        if room is None or not isinstance(content, dict):
-            continue
-        for event, user, data in _readers(content):
-            part = {"room_id": room, "user_id": user, "event_id": event, "type": "m.read", "data": data}
-            yield Received("receipt", RoomId(room), _digest(room, user, event), _canonical(part))
+    if not isinstance(edu, dict) or edu.get("type") != "m.receipt":
+        return
+    room, content = _id(edu.get("room_id")), edu.get("content")
+    if room is None or not isinstance(content, dict):
+        return
+    for event, user, data in _readers(content):
+        part = {"room_id": room, "user_id": user, "event_id": event, "type": "m.read", "data": data}
+        yield Received("receipt", RoomId(room), _digest(room, user, event), _canonical(part))
 
 
 def _readers(content: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
@@ -165,9 +168,9 @@ def _readers(content: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 yield event, user, data
 
 
-def _to_device(message: Any) -> Received:
+def _to_device(message: Any) -> Iterator[Received]:
     body = _canonical(message)
-    return Received("to_device", RoomId(""), _digest(body), body)
+    yield Received("to_device", RoomId(""), _digest(body), body)
 
 
 def _device_state(transaction_id: str, transaction: Mapping[str, Any]) -> Iterator[Received]:
@@ -184,3 +187,13 @@ def _device_state(transaction_id: str, transaction: Mapping[str, Any]) -> Iterat
     if known:
         body = _canonical(known)
         yield Received("key_counts", RoomId(""), _digest(transaction_id, body), body)
+
+
+_PARTS_OF: Mapping[str, Callable[[Any], Iterator[Received]]] = {
+    "events": _event,
+    "ephemeral": _receipts,
+    "to_device": _to_device,
+}
+"""What each element of a list becomes."""
+_LISTS = {name: parts_of for kind, parts_of in _PARTS_OF.items() for name in _STABLE_AND_OLD[kind]}
+_STATE = frozenset(name for kind, names in _STABLE_AND_OLD.items() if kind not in _PARTS_OF for name in names)

@@ -206,3 +206,22 @@ async def test_nobody_makes_or_finds_a_ghost_or_a_room_by_its_name(homeserver: H
 async def test_an_unknown_path_is_unrecognised(homeserver: Homeserver) -> None:
     status, answer = await homeserver.call("GET", "/_matrix/app/v1/thirdparty/protocol/x")
     assert (status, answer["errcode"]) == (404, "M_UNRECOGNIZED")
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "right"),
+    [
+        ("transactions/1", "POST", "PUT"),
+        ("users/%40ib_aaaa%3Ahs.test", "PUT", "GET"),
+        ("rooms/%23ib_aaaa%3Ahs.test", "DELETE", "GET"),
+        ("ping", "GET", "POST"),
+    ],
+)
+async def test_a_known_path_by_another_method_is_405_and_names_the_right_one(
+    homeserver: Homeserver, path: str, wrong: str, right: str
+) -> None:
+    url = f"{homeserver.url}/_matrix/app/v1/{path}"
+    async with homeserver.session.request(wrong, url, headers=GOOD) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, right)
+        assert (await answer.json())["errcode"] == "M_UNRECOGNIZED"
+    assert (await homeserver.call(wrong, f"/_matrix/app/v1/{path}", headers={}))[0] == 401

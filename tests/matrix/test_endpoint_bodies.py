@@ -84,6 +84,31 @@ async def test_a_chunked_body_beyond_the_limit_is_refused_with_bounded_memory() 
     assert shelf.parts == {}
 
 
+async def test_a_body_of_very_many_small_objects_is_refused_with_bounded_memory() -> None:
+    shelf = Shelf()
+    body = b'{"events":[' + b"{}," * 10_000_000 + b"{}]}"
+    async with connection(shelf, HandClock()) as socket:
+        tracemalloc.start()
+        await socket.head(f"Content-Length: {len(body)}")
+        await socket.body(body)
+        assert await socket.answer() == (413, "M_TOO_LARGE")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 4 * MAX_BODY_BYTES
+    assert shelf.parts == {}
+
+
+async def test_a_large_body_is_taken_apart_beside_the_loop() -> None:
+    shelf = Shelf()
+    events = [{**EVENT, "event_id": f"${n}", "content": {"body": "x" * 64 * 1024}} for n in range(100)]
+    body = json.dumps({"events": events}).encode()
+    async with connection(shelf, HandClock()) as socket:
+        await socket.head(f"Content-Length: {len(body)}")
+        await socket.body(body)
+        assert await socket.answer() == (200, "")
+    assert shelf.stored() == [f"${n}" for n in range(100)]
+
+
 async def test_a_body_of_exactly_the_limit_is_taken() -> None:
     shelf = Shelf()
     body = json.dumps({"events": [EVENT]}).encode()

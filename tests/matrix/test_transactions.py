@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.matrix.transactions import BadJson, NotJson, Received, split
+from bridge.matrix.reader import BadJson, NotJson
+from bridge.matrix.transactions import Received, split
 
 EVENT: dict[str, Any] = {
     "event_id": "$one",
