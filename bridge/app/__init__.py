@@ -215,7 +215,7 @@ class Bridge:
         )
         flows = assemble(parts, connector, database)
         wakes = Wakes(_waker(parts, flows.connections), parts.clock)
-        listeners = Listeners(self._listeners(parts, keys, wakes, flows))
+        listeners = Listeners(self._listeners(parts, keys, wakes, flows), parts.clock)
         await listeners.start()
         tasks = []
         meeting = Meeting(parts.homeserver, parts.clock, parts.random, self._config, self._tell)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from bridge.errors import Misconfigured
+from bridge.ports import Clock
 from bridge.web.routes import Listener
+from bridge.web.seldom import ServerLog
 
 PORT_EXIT_CODE = 23
 """Exit code: a listener cannot be opened."""
@@ -20,14 +22,15 @@ MAX_WAITING_CONNECTIONS = 128
 class Listeners:
     """The open ones. ``start`` opens all or none."""
 
-    def __init__(self, listeners: Sequence[Listener]) -> None:
+    def __init__(self, listeners: Sequence[Listener], clock: Clock) -> None:
+        self._log = ServerLog(clock)
         self._listeners = listeners
         self._runners: dict[str, web.AppRunner] = {}
 
     async def start(self) -> None:
         """Open every listener; ``Misconfigured`` (exit code 23) when one cannot be, and none stays open."""
         for listener in self._listeners:
-            runner = _runner(listener)
+            runner = _runner(listener, self._log)
             self._runners[listener.name] = runner
             await runner.setup()
             site = web.TCPSite(runner, listener.host, listener.port, backlog=MAX_WAITING_CONNECTIONS)
@@ -49,7 +52,7 @@ class Listeners:
         return host, port
 
 
-def _runner(listener: Listener) -> web.AppRunner:
+def _runner(listener: Listener, log: ServerLog) -> web.AppRunner:
     # No middlewares: what a route asks of its caller stands beside it in the table.
     app = web.Application()
     app.on_response_prepare.append(_without_server_name)
@@ -57,6 +60,7 @@ def _runner(listener: Listener) -> web.AppRunner:
         app.router.add_route(route.method, route.path, route.handler)
     return web.AppRunner(
         app,
+        logger=log,
         access_log=None,  # paths hold transaction and room ids
         auto_decompress=False,
         handle_signals=False,

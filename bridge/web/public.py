@@ -15,6 +15,7 @@ from aiohttp import web
 from bridge.network.push_token import MAX_TOKEN_BYTES, NotGenuine, PushTokens, Replays
 from bridge.ports import Clock
 from bridge.web.routes import Authentication, Route
+from bridge.web.seldom import Seldom
 from bridge.web.wakes import Wakes
 
 JWKS_PATH = "/.well-known/oauth/openid/jwks"
@@ -56,6 +57,7 @@ class PushEndpoint:
         self._wakes = wakes
         self._clock = clock
         self._replays = Replays()
+        self._seldom = Seldom(clock)
 
     async def push(self, request: web.Request) -> web.StreamResponse:
         """200 with no body for a genuine wake-up, whoever it names; 401 for one that is not."""
@@ -63,7 +65,8 @@ class PushEndpoint:
         try:
             expires = await self._tokens.verify(token)
         except NotGenuine as error:
-            _log.warning("push refused", why=error.why)
+            if count := self._seldom.due():
+                _log.warning("push refused", why=error.why, count=count)
             return _refused(401)
         body = await self._read(request)
         if isinstance(body, web.Response):

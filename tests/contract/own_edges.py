@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.adapters.clock import ControlledClock
+from bridge.adapters.clock import ControlledClock, RealClock
 from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
@@ -99,7 +99,7 @@ async def bridge_at(running: Running) -> AsyncIterator[Bridge]:
     routes = public_routes(
         jwks=signing_keys().jwks, push_path=profile.push.path, tokens=tokens, wakes=wakes, clock=clock
     )
-    listeners = Listeners([Listener("public", LOOPBACK, running.partner_port, routes)])
+    listeners = Listeners([Listener("public", LOOPBACK, running.partner_port, routes)], RealClock())
     await listeners.start()
     ours = IdentityTokens(profile, signing_keys(), clock, random)
     try:

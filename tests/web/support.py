@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from bridge.adapters.clock import RealClock
 from bridge.web.listeners import Listeners
 from bridge.web.routes import Listener, Route
 
@@ -14,7 +15,7 @@ from bridge.web.routes import Listener, Route
 @asynccontextmanager
 async def served(routes: tuple[Route, ...]) -> AsyncIterator[aiohttp.ClientSession]:
     """A session whose base address serves ``routes``."""
-    listeners = Listeners([Listener("test", "127.0.0.1", 0, routes)])
+    listeners = Listeners([Listener("test", "127.0.0.1", 0, routes)], RealClock())
     await listeners.start()
     host, port = listeners.address("test")
     try:

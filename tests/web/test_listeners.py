@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bridge.adapters.clock import RealClock
 from bridge.errors import Misconfigured
 from bridge.matrix.endpoint import appservice_routes
 from bridge.matrix.transactions import Received
@@ -71,7 +72,7 @@ def test_the_table_says_what_is_public_on_purpose() -> None:
 
 @pytest.mark.threat("S4")
 async def test_every_route_that_asks_for_a_proof_refuses_a_caller_without_one() -> None:
-    listeners = Listeners(_all())
+    listeners = Listeners(_all(), RealClock())
     await listeners.start()
     try:
         async with aiohttp.ClientSession() as session:
@@ -91,7 +92,8 @@ async def test_each_listener_serves_its_own_routes_and_no_others() -> None:
         [
             Listener(name, "127.0.0.1", 0, (Route("GET", f"/{name}", _nothing, Authentication.NONE),))
             for name in ("one", "two")
-        ]
+        ],
+        RealClock(),
     )
     await listeners.start()
     try:
@@ -110,10 +112,10 @@ def _listener(port: int, host: str = "127.0.0.1", name: str = "public") -> Liste
 
 
 async def test_a_port_in_use_is_named_with_its_remedy_and_nothing_stays_open() -> None:
-    first = Listeners([_listener(0)])
+    first = Listeners([_listener(0)], RealClock())
     await first.start()
     _, port = first.address("public")
-    second = Listeners([_listener(0, name="homeserver"), _listener(port)])
+    second = Listeners([_listener(0, name="homeserver"), _listener(port)], RealClock())
     with pytest.raises(Misconfigured, match=f"port {port} on 127.0.0.1 is in use") as caught:
         await second.start()
     assert caught.value.exit_code == 23
@@ -127,7 +129,7 @@ async def test_a_port_in_use_is_named_with_its_remedy_and_nothing_stays_open() -
 
 @pytest.mark.parametrize("host", ["host.invalid", "192.0.2.1"])
 async def test_an_address_of_another_machine_is_named_with_its_remedy(host: str) -> None:
-    listeners = Listeners([_listener(0, host)])
+    listeners = Listeners([_listener(0, host)], RealClock())
     with pytest.raises(Misconfigured, match="address of this machine") as caught:
         await listeners.start()
     assert caught.value.exit_code == 23
@@ -147,7 +149,7 @@ async def test_closing_gives_a_running_request_a_moment_and_then_ends_it() -> No
         return web.Response(text="done")
 
     route = Route("GET", "/", handler, Authentication.NONE)
-    listeners = Listeners([Listener("public", "127.0.0.1", 0, (route,))])
+    listeners = Listeners([Listener("public", "127.0.0.1", 0, (route,))], RealClock())
     await listeners.start()
     host, port = listeners.address("public")
     async with aiohttp.ClientSession() as session:

@@ -1,0 +1,60 @@
+"""What a stranger can cause as often as they like writes one line a minute, and none is an error."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+import structlog
+from aiohttp.http_exceptions import LineTooLong
+
+from bridge.web.listeners import Listeners
+from bridge.web.routes import Listener
+from bridge.web.seldom import LINE_SECONDS, Seldom, ServerLog
+from tests.network.clock import ManualClock
+from tests.web.test_public import public
+
+
+async def test_the_first_is_told_at_once_and_later_ones_together_after_a_minute() -> None:
+    clock = ManualClock()
+    seldom = Seldom(clock)
+    assert [seldom.due() for _ in range(3)] == [1, 0, 0]
+    await clock.advance(LINE_SECONDS - 1)
+    assert seldom.due() == 0
+    await clock.advance(1)
+    assert [seldom.due(), seldom.due()] == [4, 0]
+
+
+async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    listeners = Listeners([Listener("public", "127.0.0.1", 0, ())], ManualClock())
+    await listeners.start()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*listeners.address("public"))
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 9_000 + b"\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+            writer.close()
+    await listeners.stop()
+    assert [(line["log_level"], line["count"]) for line in lines] == [("info", 1)]
+    assert caplog.records == []
+
+
+async def test_forged_wake_ups_write_one_line_a_minute() -> None:
+    async with public() as here:
+        with structlog.testing.capture_logs() as lines:
+            for seconds in (0, 0, LINE_SECONDS):
+                await here.clock.advance(seconds)
+                assert (await here.push(token="forged"))[0] == 401
+    assert [line["count"] for line in lines if line["event"] == "push refused"] == [1, 2]
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), True, None])
+async def test_mistakes_of_ours_stay_errors(caplog: pytest.LogCaptureFixture, error: Any) -> None:
+    log = ServerLog(ManualClock())
+    with structlog.testing.capture_logs() as lines:
+        log.error("Unhandled exception", exc_info=error)
+        log.error("Error handling request", exc_info=LineTooLong("x", "8190"))
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert [line["error"] for line in lines] == ["LineTooLong"]
