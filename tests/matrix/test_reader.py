@@ -102,9 +102,9 @@ def test_parts_of_all_lists_and_the_readers_of_a_receipt_count_together() -> Non
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"events":[[' + b"[]," * 2_000_000 + b"[]]]}",
-        b'{"x":[' + b"{}," * 2_000_000 + b"{}]}",
-        b'{"events":[' + (b"[" + b"{}," * 10_000 + b"{}],") * 200 + b"[]]}",
+        b'{"events":[[' + b"[]," * 1_500_000 + b"[]]]}",
+        b'{"x":[' + b"{}," * 1_500_000 + b"{}]}",
+        b'{"events":[' + (b"[" + b"{}," * 10_000 + b"{}],") * 100 + b"[]]}",
     ],
     ids=["one element of many", "an unknown member of many", "many elements of many"],
 )
