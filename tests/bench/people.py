@@ -16,6 +16,8 @@ from bridge.wire import payload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.message import Kind, Message
 
+NAME = "Bench"
+"""What everybody calls themselves, in their messages and in the prepared database."""
 NOW = 1_790_000_000
 """When everything was written; times are carried, never compared."""
 TEXT_CHARACTERS = 200
@@ -53,7 +55,7 @@ class Chat:
             sealed = session.seal(self.record, self.person, padded, secrets.token_bytes, NOW)
             self.record = sealed.record
             id_ = f"{self.jid.user}.{self.written}"
-            self.sealed.append(Message(id_, self.jid, sealed.kind, sealed.ciphertext, t=NOW, notify="Bench"))
+            self.sealed.append(Message(id_, self.jid, sealed.kind, sealed.ciphertext, t=NOW, notify=NAME))
 
     @property
     def sent(self) -> int:

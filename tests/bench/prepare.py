@@ -30,7 +30,7 @@ from bridge.store.database import open_database
 from bridge.store.tables.accounts import Account
 from tests.bench.gatekeeper import INTEGRATOR, PEOPLE_SERVER, SERVICE
 from tests.bench.homeserver import SERVER
-from tests.bench.people import NOW, Chat, acquainted, somebody
+from tests.bench.people import NAME, NOW, Chat, acquainted, somebody
 
 AT_ONCE = 200
 """Units under way at a time: a batch of the writer."""
@@ -119,7 +119,7 @@ class _Filler:
         jid = Jid(f"49151{int(account.login.user) - FIRST_LOGIN:05}{number:05}", PEOPLE_SERVER)
         service = self._parts.profile.service(SERVICE)
         assert service is not None
-        contact = await self._people.meet(unlocked, Person(jid, service, f"+{jid.user}", f"Contact {number}"))
+        contact = await self._people.meet(unlocked, Person(jid, service, f"+{jid.user}", NAME))
         room = RoomId(f"!{contact.row.alias}:{SERVER}")
         await self._parts.store.commit(
             kinds.unit(

@@ -69,14 +69,12 @@ PATCHES: Sequence[Patch] = (
         "2 dedupe by transaction id",
         "waited in vain|P1|P4|said 2 times",
         [
-            Edit("matrix/transactions.py", "[_event(event) for", "[_event(event, transaction_id) for"),
-            Edit(
-                "matrix/transactions.py", "def _event(event: Any)", "def _event(event: Any, transaction: str)"
-            ),
             Edit(
                 "matrix/transactions.py",
-                '    return Received("event", ',
-                '    key += transaction\n    return Received("event", ',
+                "    return parts\n",
+                """    from dataclasses import replace
+    return [replace(each, key=each.key + transaction_id) for each in parts]
+""",
             ),
         ],
         [],
