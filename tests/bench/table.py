@@ -195,7 +195,7 @@ and after the rest.
   Homeserver and network run on the other core: the least of them that a bridge can live with, so that they
   are not what is measured. The wire is the real one; the people at its end sealed their messages before.
 - 64 chats: 8 in each of 8 accounts, at most 4 messages of a chat under way. An account has one
-  connection, and what arrives on it is stored one after another. One chat keeps its order, so its
+  connection, and what arrives on it together is stored together. One chat keeps its order, so its
   messages go one after another, and little shares their commits.
 - Latency is from one end to the other: the homeserver's push until the network has the message, or the
   network's sending until the homeserver has the event. Unloaded: one message at a time. Half load: at
