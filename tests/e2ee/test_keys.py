@@ -90,8 +90,11 @@ def test_a_typed_key_is_0x05_and_the_key() -> None:
 
 
 @pytest.mark.parametrize("one_time", [True, False])
-def test_a_bundle_verifies(one_time: bool) -> None:
-    End("bob").bundle(one_time=one_time).verify()
+def test_a_bundle_verifies_under_its_own_identity_and_no_other(one_time: bool) -> None:
+    bundle = End("bob").bundle(one_time=one_time)
+    bundle.verify()
+    with pytest.raises(RemoteProtocolError):
+        replace(bundle, identity=OWN.identity.public).verify()
 
 
 def test_a_bundle_of_a_peer_that_counts_from_zero_is_used() -> None:

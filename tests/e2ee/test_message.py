@@ -14,6 +14,7 @@ from bridge.e2ee.keys import MAX_PREKEY_ID
 from bridge.e2ee.message import (
     MAX_CIPHERTEXT_BYTES,
     MAX_COUNTER,
+    SignalMessage,
     covered_part,
     prekey_message,
     read_message,
@@ -106,7 +107,13 @@ def test_any_bytes_give_a_message_or_a_bad_message(data: bytes) -> None:
     for read in (read_message, read_prekey_message):
         for start in (b"", b"\x33"):
             with suppress(BadMessage):
-                read(start + data)
+                message = read(start + data)
+                if isinstance(message, SignalMessage):
+                    assert message.covered + message.mac == start + data
+                    assert 0 <= message.counter <= MAX_UINT32
+                else:
+                    assert message.message.covered + message.message.mac in start + data
+                    assert 0 <= message.signed_prekey_id <= MAX_PREKEY_ID
 
 
 @pytest.mark.parametrize("make", [plain, first])

@@ -121,7 +121,8 @@ def test_a_damaged_record_is_refused_or_stays_a_record(position: int, change: in
 def test_any_bytes_give_a_record_or_an_error_of_ours(data: bytes) -> None:
     for start in (b"", bytes([VERSION])):
         with suppress(LocalProtocolError):
-            Record.from_bytes(start + data)
+            record = Record.from_bytes(start + data)
+            assert Record.from_bytes(record.to_bytes()) == record
 
 
 def test_a_record_that_says_it_has_a_session_and_has_none_is_refused() -> None:

@@ -11,20 +11,20 @@ from typing import Any, cast
 
 from bridge.curve import key_pair
 from bridge.flow.keyring import Keyring, Keys, Unlocked
-from bridge.flow.parts import Parts, Settings
-from bridge.ids import AccountId, RoomId, UserId
+from bridge.flow.parts import Parts
+from bridge.ids import AccountId, RoomId
 from bridge.ports import Homeserver, Row, Store, Unit, Value
-from bridge.states import AccountState, Custody, Level
+from bridge.states import AccountState
 from bridge.store import kinds
 from bridge.store.database import Database
 from bridge.store.tables.accounts import Account
 from bridge.store.vault import Vault
 from tests.network.clock import ManualClock
 from tests.network.support import LOGIN, OWN, Dice, profile
+from tests.sim.whole import ADA, SETTINGS
 from tests.store.journal_support import KEY, load, open_bridge_database
 from tests.wire.support import key
 
-USER = UserId("@ada:hs.test")
 ACCOUNT = AccountId(b"an account, 16 b")
 VAULT = Vault(b"m" * 32)
 
@@ -59,29 +59,13 @@ class House:
     unlocked: Unlocked
 
 
-def settings() -> Settings:
-    """An admin's decisions."""
-    return Settings(
-        bot=UserId("@interopbot:hs.test"),
-        domain="hs.test",
-        command_prefix="!interop",
-        custody=Custody.OPERATOR,
-        connection="always",
-        room_version="11",
-        status_events=False,
-        delivery_receipts=True,
-        appservice_id="interop",
-        level_of=lambda user: Level.USER,
-    )
-
-
 def account_row(parts: Parts) -> Row:
     """An account that is enlisted."""
     data_key = VAULT.new_account_key(ACCOUNT, parts.random)
     keys = Keys(OWN, key_pair(key("noise").private)).to_bytes()
     sealed = VAULT.for_account(data_key, ACCOUNT).seal("account.own_keys", ACCOUNT, keys, parts.random)
     return Account(
-        ACCOUNT, USER, parts.profile.id, AccountState.ENLISTED, USER, "Ada", RoomId("!talk:hs.test"),
+        ACCOUNT, ADA, parts.profile.id, AccountState.ENLISTED, ADA, "Ada", RoomId("!talk:hs.test"),
         data_key, sealed, LOGIN, parts.owner, 1, 1, None, parts.clock.now(),
     ).to_row()  # fmt: skip
 
@@ -102,7 +86,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
             homeserver=cast(Homeserver, None),
             puppets=None,
             profile=profile(),
-            settings=settings(),
+            settings=SETTINGS,
             owner="owner",
             refusals=Counter(),
             secret=KEY,

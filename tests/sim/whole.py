@@ -50,7 +50,7 @@ _PROFILE = profile(
         clock_offset_file="clock-offset",
     )
 )
-_SETTINGS = Settings(
+SETTINGS = Settings(
     bot=BOT,
     domain=SERVER,
     command_prefix="!interop",
@@ -62,6 +62,7 @@ _SETTINGS = Settings(
     appservice_id="interop",
     level_of=lambda user: Level.USER if user == ADA else Level.BLOCK,
 )
+"""What the admin of a shared bridge has decided."""
 
 
 class DrawnRandom:
@@ -83,7 +84,7 @@ class Whole:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self._folder = folder
-        self._settings = replace(_SETTINGS, **settings)
+        self._settings = replace(SETTINGS, **settings)
         self._random = DrawnRandom()
         self._vault = Vault(b"the master key, 32 bytes of it..")
         self._keeper_key = self._vault.new_keeper_key(self._random)
