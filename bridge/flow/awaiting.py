@@ -207,7 +207,7 @@ class Awaiting:
         return await self._parts.homeserver.send(
             self._parts.settings.bot,
             contact.row.room_id,
-            "m.room.message",
+            events.MESSAGE,
             events.notice_content(
                 render(say("inbound.unreadable", name=contact.shown_name)), marker=known.message_id.hex()
             ),

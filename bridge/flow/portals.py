@@ -130,10 +130,10 @@ class Portals:
         try:
             if user_started:
                 await puppets.join(owner, room_id)
-            direct = await puppets.account_data(owner, "m.direct")
+            direct = await puppets.account_data(owner, rooms.DIRECT)
             marked = rooms.with_direct(direct, contact.ghost, room_id)
             if marked is not None:
-                await puppets.set_account_data(owner, "m.direct", marked)
+                await puppets.set_account_data(owner, rooms.DIRECT, marked)
         except BridgeError as error:
             LOG.info("double puppeting failed", error=type(error).__name__)
 

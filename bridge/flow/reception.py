@@ -23,7 +23,7 @@ LOG = structlog.get_logger()
 
 EVENT = "event"
 """The endpoint's word for a room event."""
-WRITTEN = ("m.room.message", "m.room.encrypted")
+WRITTEN = (events.MESSAGE, "m.room.encrypted")
 """What people write: clients make an encrypted chat with its first message already in it."""
 READ_BACK_EVENTS = 50
 """How much of a room is read back after a join: what a person types before the bot is there."""
@@ -72,7 +72,7 @@ class Reception:
             await home.send(
                 bot,
                 event.room,
-                "m.room.message",
+                events.MESSAGE,
                 events.notice_content(render(say("bot.not_in_groups"))),
                 transaction_id=self._parts.transaction("group", event.id),
                 step=Step.NOTICE,

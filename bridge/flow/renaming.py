@@ -7,6 +7,7 @@ from bridge.flow.keyring import Keyring
 from bridge.flow.parts import Parts
 from bridge.flow.people import People
 from bridge.ids import ContactId
+from bridge.matrix import rooms
 from bridge.matrix.errors import tolerated
 from bridge.store.journal import Entry
 
@@ -31,5 +32,5 @@ class Renaming:
                 await home.set_display_name(contact.ghost, name)
             with tolerated():
                 bot, room_id = self._parts.settings.bot, contact.row.room_id
-                await home.set_state(bot, room_id, "m.room.name", "", {"name": name})
+                await home.set_state(bot, room_id, rooms.NAME, "", {"name": name})
         await self._parts.journal.settle(entry)

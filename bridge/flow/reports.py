@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 
 from bridge.flow import owed
@@ -113,7 +111,7 @@ class Reports:
         await self._parts.homeserver.send(
             bot,
             room_id,
-            "m.room.message",
+            events.MESSAGE,
             body,
             transaction_id=self._parts.transaction("notice", entry.entry_id),
             step=Step.NOTICE,
@@ -126,22 +124,19 @@ class Reports:
     async def status(self, entry: Entry) -> None:
         """The step for a status of an event (com.beeper.message_send_status)."""
         status = owed.Status.from_bytes(self._parts.journal.read(entry))
-        body: dict[str, Any] = {
-            "m.relates_to": {"rel_type": "m.reference", "event_id": status.event_id},
-            "status": status.status,
-            "network": self._parts.profile.id,
-        }
-        if status.reason is not None:
-            body["reason"] = status.reason
-        if status.sentence is not None:
-            body["message"] = render(status.sentence)
-        if status.delivered_to is not None:
-            body["delivered_to_users"] = list(status.delivered_to)
+        body = events.status_content(
+            status.event_id,
+            status.status,
+            network=self._parts.profile.id,
+            reason=status.reason,
+            message=None if status.sentence is None else render(status.sentence),
+            delivered_to=status.delivered_to,
+        )
         with tolerated():
             await self._parts.homeserver.send(
                 self._parts.settings.bot,
                 status.room_id,
-                "com.beeper.message_send_status",
+                events.STATUS,
                 body,
                 transaction_id=self._parts.transaction("status", entry.entry_id),
                 step=Step.NOTICE,

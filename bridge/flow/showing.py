@@ -172,7 +172,7 @@ class Showing:
         return await self._parts.homeserver.send(
             sender,
             contact.row.room_id,
-            "m.room.message",
+            events.MESSAGE,
             body,
             transaction_id=self._parts.transaction(*key),
             sent_at_ms=opened.sent_at_ms,

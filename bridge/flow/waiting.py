@@ -74,7 +74,7 @@ class Waiting:
         return await self._parts.homeserver.send(
             self._parts.settings.bot,
             room_id,
-            "m.room.message",
+            events.MESSAGE,
             events.notice_content(render(say("outbound.waiting")), reply_to=event_id),
             transaction_id=self._parts.transaction("waiting", contact.contact_id, event_id),
             step=Step.NOTICE,

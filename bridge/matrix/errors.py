@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from bridge.errors import GiveUp
+from mautrix.errors import MatrixError, MatrixRequestError, MRoomInUse
+
+from bridge.errors import GiveUp, TryAgain
+from bridge.ports import Step
 from bridge.sentences import say
 
 ABOUT_OUR_REGISTRATION = frozenset({"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_EXCLUSIVE"})
@@ -14,6 +17,14 @@ ABOUT_THE_EVENT = frozenset({"M_TOO_LARGE", "M_BAD_JSON", "M_NOT_JSON", "M_INVAL
 """Refusals of what is said, whatever the room; a plain M_FORBIDDEN may be about either."""
 TOO_LARGE = 413
 """HTTP status: also proxies before a homeserver say it, in words that are no Matrix error."""
+PERMANENT_WITHOUT_CODE: Mapping[int, str] = {
+    400: "M_UNKNOWN",
+    TOO_LARGE: "M_TOO_LARGE",
+    414: "M_TOO_LARGE",
+    431: "M_TOO_LARGE",
+}
+"""Refusals of a proxy that concern the request. Its others (a 404 while the homeserver is being
+replaced) say nothing about the request, and a message must not be given up for them."""
 
 
 class Rejected(GiveUp):
@@ -42,6 +53,22 @@ class AliasTaken(Rejected):
 
     def __init__(self, status: int = 400) -> None:
         super().__init__("M_ROOM_IN_USE", status)
+
+
+def meaning(step: Step, error: MatrixError, retry_after: float | None) -> TryAgain | Rejected:
+    """What an error of mautrix means for the call: ``TryAgain`` for what may pass, else ``Rejected``."""
+    if not isinstance(error, MatrixRequestError):
+        return TryAgain(f"{step.value}: {error}")
+    status, errcode = error.http_status, error.errcode
+    if status >= 500 or status in (408, 429):
+        named = f" {errcode}" if errcode and status != 429 else ""
+        return TryAgain(f"{step.value}: HTTP {status}{named}", after=retry_after)
+    if isinstance(error, MRoomInUse):
+        return AliasTaken(status)
+    errcode = errcode or PERMANENT_WITHOUT_CODE.get(status, "")
+    if not errcode:
+        return TryAgain(f"{step.value}: HTTP {status} without a Matrix error code")
+    return Rejected(errcode, status)
 
 
 @contextmanager

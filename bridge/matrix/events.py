@@ -12,10 +12,25 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeGuard
 
+from mautrix.types import (
+    BeeperMessageStatusEventContent,
+    EventID,
+    EventType,
+    Format,
+    MessageStatus,
+    MessageStatusReason,
+    MessageType,
+    RelatesTo,
+    RelationType,
+    TextMessageEventContent,
+)
+
 from bridge.content import Content, Reply, Text, Unknown
 from bridge.ids import EventId, RoomId, UserId
-from bridge.matrix.text import HTML_FORMAT, encodable, read_text
+from bridge.matrix.text import encodable, read_text
 
+MESSAGE = str(EventType.ROOM_MESSAGE)
+STATUS = str(EventType.BEEPER_MESSAGE_STATUS)
 MARKER = "eu.interop-bridge.message"
 """In every event that we make for a message: an opaque hash of what it stands for."""
 MAX_EVENT_BYTES = 256 * 1024
@@ -169,7 +184,11 @@ def text_content(
     ``m.mentions`` is always there: without it, clients search the text for names and ring.
     """
     content = _text(
-        "m.emote" if text.emote else "m.text", text.plain, text.html, reply_to=reply_to, mentions=mentions
+        MessageType.EMOTE if text.emote else MessageType.TEXT,
+        text.plain,
+        text.html,
+        reply_to=reply_to,
+        mentions=mentions,
     )
     return {**content, MARKER: marker}
 
@@ -183,20 +202,47 @@ def notice_content(
     mentions: Sequence[UserId] = (),
 ) -> dict[str, Any]:
     """The content of a notice of the bot."""
-    content = _text("m.notice", body, html, reply_to=reply_to, mentions=mentions)
+    content = _text(MessageType.NOTICE, body, html, reply_to=reply_to, mentions=mentions)
     return content if marker is None else {**content, MARKER: marker}
 
 
-def _text(
-    msgtype: str, body: str, html: str | None, *, reply_to: EventId | None, mentions: Sequence[UserId]
+def status_content(
+    event: EventId,
+    status: str,
+    *,
+    network: str,
+    reason: str | None = None,
+    message: str | None = None,
+    delivered_to: Sequence[UserId] | None = None,
 ) -> dict[str, Any]:
-    content: dict[str, Any] = {"msgtype": msgtype, "body": encodable(body)}
+    """The content of a ``STATUS``: what became of an event, for clients that show it.
+
+    ``status`` and ``reason`` are values of mautrix's ``MessageStatus`` and ``MessageStatusReason``.
+    """
+    content = BeeperMessageStatusEventContent(
+        relates_to=RelatesTo(rel_type=RelationType.REFERENCE, event_id=EventID(event)),
+        network=network,
+        status=MessageStatus(status),
+        reason=None if reason is None else MessageStatusReason(reason),
+        message=message,
+    )
+    if delivered_to is not None:
+        content["delivered_to_users"] = list(delivered_to)
+    plain: dict[str, Any] = content.serialize()
+    return plain
+
+
+def _text(
+    msgtype: MessageType, body: str, html: str | None, *, reply_to: EventId | None, mentions: Sequence[UserId]
+) -> dict[str, Any]:
+    content = TextMessageEventContent(msgtype=msgtype, body=encodable(body))
     if html is not None:
-        content |= {"format": HTML_FORMAT, "formatted_body": encodable(html)}
-    content["m.mentions"] = {"user_ids": list(mentions)} if mentions else {}
+        content.format, content.formatted_body = Format.HTML, encodable(html)
     if reply_to is not None:
-        content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}
-    return content
+        content.set_reply(EventID(reply_to))
+    content["m.mentions"] = {"user_ids": list(mentions)} if mentions else {}
+    plain: dict[str, Any] = content.serialize()
+    return plain
 
 
 def _message(event: Event) -> Content | NotBridged:

@@ -1,47 +1,48 @@
-"""One HTTP call to the homeserver, and what its answer means.
+"""Requests to the homeserver: mautrix's ``HTTPAPI``, with its exchange and its waits replaced by ours.
 
-Every foreign exception and status becomes one of ours here: ``TryAgain`` for what may pass,
-``Rejected`` for what will not.
+Bodies are JSON without lone surrogates, answers are bounded, nothing is followed, unpacked, repeated
+or logged. Every failure is one of ``mautrix.errors``; ``bridge.matrix.errors`` says what it means.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import aiohttp
+from mautrix.api import HTTPAPI, Method, PathBuilder
+from mautrix.errors import (
+    MatrixConnectionError,
+    MatrixRequestError,
+    MatrixResponseError,
+    make_request_error,
+)
+from mautrix.types import UserID
 from yarl import URL
 
-from bridge.errors import TryAgain
-from bridge.matrix.errors import AliasTaken, Rejected
+from bridge.ids import UserId
 from bridge.matrix.limiter import Limiter
-from bridge.ports import Clock, Step
+from bridge.ports import Clock
 
 TIMEOUT_SECONDS = 60.0
 """What a homeserver gives us as well; a room takes half a second when it is idle."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """A page of 100 events of 64 KiB with their previous contents, or the members of a large room."""
 CHUNK_BYTES = 64 * 1024
-PERMANENT_WITHOUT_CODE: Mapping[int, str] = {
-    400: "M_UNKNOWN",
-    413: "M_TOO_LARGE",
-    414: "M_TOO_LARGE",
-    431: "M_TOO_LARGE",
-}
-"""Refusals of a proxy that concern the request. Its others (a 404 while the homeserver is being
-replaced) say nothing about the request, and a message must not be given up for them."""
+_JSON = {"Content-Type": "application/json"}
 
 
-class MatrixHttp:
-    """Makes calls with one token. Make it inside the running loop; ``close`` it at the end."""
+class Connection:
+    """One token's connections to one homeserver. Make it inside the running loop; ``close`` it at the end."""
 
     def __init__(self, *, url: str, token: str, clock: Clock, limiter: Limiter) -> None:
-        self._url = url.rstrip("/")
-        self._clock = clock
-        self._limiter = limiter
-        self._session = aiohttp.ClientSession(
+        self.url = url.rstrip("/")
+        self.base = URL(self.url)
+        self.clock = clock
+        self.limiter = limiter
+        self.session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -51,73 +52,109 @@ class MatrixHttp:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self.session.close()
 
-    async def call(
+
+class Api(HTTPAPI):
+    """The requests of one call, as ``as_user``; a new one for each call, so that calls share no state.
+
+    The token is the connection's: mautrix never sees it.
+    """
+
+    retry_after: float | None = None
+    """Seconds that the homeserver asked us to wait, which mautrix's errors do not keep."""
+
+    def __init__(self, connection: Connection, as_user: UserId | None = None) -> None:
+        super().__init__(
+            connection.base,
+            client_session=connection.session,
+            as_user_id=None if as_user is None else UserID(as_user),
+        )
+        self._connection = connection
+
+    async def request(
         self,
-        step: Step,
-        method: str,
-        path: Sequence[str],
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> Mapping[str, Any]:
-        """The object answered to one call. ``path`` are segments, quoted here."""
-        url = self._url + "/_matrix/" + "/".join(quote(segment, safe="") for segment in path)
-        if query:
-            url += "?" + urlencode(query)
-        data = None if body is None else _encode(body)
-        async with self._limiter.turn():
+        method: Method,
+        path: PathBuilder | str,
+        content: Any = None,
+        headers: dict[str, str] | None = None,
+        query_params: Mapping[str, str] | None = None,
+        *_: object,
+        **__: object,
+    ) -> Any:
+        """The object answered to one request; ``content`` is sent as JSON.
+
+        ``TryAgain`` while the homeserver's wait lasts, else one of ``mautrix.errors``.
+        In the place of mautrix's own, which logs the body, escapes lone surrogates, repeats by a
+        clock of its own and builds each URL three times.
+        """
+        query = dict(query_params or {})
+        if self.as_user_id:
+            query["user_id"] = self.as_user_id
+        url = f"{self._connection.url}/{path}" + ("?" + urlencode(query) if query else "")
+        body = None if method is Method.GET else _encode(content or {})
+        headers = {**(headers or {}), **({} if body is None else _JSON)}
+        async with self._connection.limiter.turn():
             try:
-                async with self._clock.limit(TIMEOUT_SECONDS):
-                    return await self._once(step, method, url, data)
+                async with self._connection.clock.limit(TIMEOUT_SECONDS):
+                    fields, _answer = await self._send(method, URL(url, encoded=True), body, {}, headers)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise TryAgain(f"{step.value}: {type(error).__name__}") from error
+                raise MatrixConnectionError(type(error).__name__) from error
+        return fields
 
-    async def _once(self, step: Step, method: str, url: str, data: bytes | None) -> Mapping[str, Any]:
-        async with self._session.request(
-            method,
-            URL(url, encoded=True),
-            data=data,
-            headers={} if data is None else {"Content-Type": "application/json"},
-            allow_redirects=False,
+    async def _send(
+        self, method: Method, url: URL, content: Any, query_params: dict[str, str], headers: dict[str, str]
+    ) -> tuple[Any, aiohttp.ClientResponse]:
+        """One exchange: a bounded JSON object or an error; the query is part of the URL already."""
+        async with self.session.request(
+            method.value, url, data=content, params=query_params, headers=headers, allow_redirects=False
         ) as answer:
-            return self._understand(step, answer, await _read(step, answer))
-
-    def _understand(self, step: Step, answer: aiohttp.ClientResponse, body: bytes) -> Mapping[str, Any]:
-        status, fields = answer.status, _object(body)
-        if 200 <= status < 300:
+            fields = _object(await _read(answer))
+            if not 200 <= answer.status < 300:
+                raise self._error(answer, fields or {})
             if fields is None:
-                raise TryAgain(f"{step.value}: no answer of a homeserver")
-            return fields
-        if status == 429:
-            wait = self._limiter.wait(_asked_wait(answer.headers, fields or {}))
-            raise TryAgain(f"{step.value}: HTTP 429", after=wait)
-        errcode = (fields or {}).get("errcode")
-        if status >= 500 or status == 408:
-            named = f" {errcode}" if isinstance(errcode, str) else ""
-            raise TryAgain(f"{step.value}: HTTP {status}{named}", after=_seconds(answer.headers))
-        if not isinstance(errcode, str):
-            if status not in PERMANENT_WITHOUT_CODE:
-                raise TryAgain(f"{step.value}: HTTP {status} without a Matrix error code")
-            errcode = PERMANENT_WITHOUT_CODE[status]
-        raise AliasTaken(status) if errcode == "M_ROOM_IN_USE" else Rejected(errcode, status)
+                raise MatrixResponseError("no answer of a homeserver")
+            return fields, answer
+
+    def _error(self, answer: aiohttp.ClientResponse, fields: Mapping[str, Any]) -> MatrixRequestError:
+        """The refusal, without the homeserver's words: they may quote what was sent."""
+        if answer.status == 429:
+            self.retry_after = self._connection.limiter.wait(_asked_wait(answer.headers, fields))
+        else:
+            self.retry_after = _seconds(answer.headers)
+        errcode = fields.get("errcode")
+        return make_request_error(
+            http_status=answer.status,
+            text="",
+            errcode=errcode if isinstance(errcode, str) else None,
+            message="",
+        )
+
+    def _log_request(self, *_: object, **__: object) -> None:
+        """Nothing: mautrix would log message texts."""
+
+    def _log_request_done(self, *_: object, **__: object) -> None:
+        """Nothing: mautrix would log paths with the ids of rooms and people."""
+
+    def get_txn_id(self) -> str:
+        """Refuse: a repeated event must have the id of its first attempt, so callers make all ids."""
+        raise NotImplementedError("callers give the transaction id")
 
 
-def _encode(body: Mapping[str, Any]) -> bytes:
+def _encode(body: Any) -> bytes:
     """JSON in UTF-8. A lone surrogate becomes ``?``: Synapse would answer 500 to its escape, for ever."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-async def _read(step: Step, answer: aiohttp.ClientResponse) -> bytes:
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
     """The whole body, never more than the limit of it in memory."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise TryAgain(f"{step.value}: a compressed answer")
+        raise MatrixResponseError("a compressed answer")
     body = bytearray()
     async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise TryAgain(f"{step.value}: an answer beyond {MAX_ANSWER_BYTES} bytes")
+            raise MatrixResponseError(f"an answer beyond {MAX_ANSWER_BYTES} bytes")
     return bytes(body)
 
 

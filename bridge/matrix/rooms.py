@@ -10,6 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mautrix.types import (
+    EventType,
+    JoinRule,
+    JoinRulesStateEventContent,
+    PowerLevelStateEventContent,
+    RoomCreateStateEventContent,
+    Serializable,
+    StrippedStateEvent,
+    UserID,
+)
+
 from bridge.ids import NetworkId, RoomId, ServiceId, UserId
 from bridge.ports import RoomSpec
 
@@ -20,8 +31,21 @@ OWNER_LEVEL = 50
 FIRST_VERSION_WITHOUT_CREATOR_LEVEL = 12
 """From this room version on, the creator stands above all levels and may not be named in them."""
 
-OWNER_STATE = ("m.room.name", "m.room.topic", "m.room.avatar", "m.room.pinned_events")
+OWNER_STATE = (
+    EventType.ROOM_NAME,
+    EventType.ROOM_TOPIC,
+    EventType.ROOM_AVATAR,
+    EventType.ROOM_PINNED_EVENTS,
+)
 """State that is the owner's taste; the bridge never overwrites it."""
+NAME = str(EventType.ROOM_NAME)
+DIRECT = str(EventType.DIRECT)
+"""The account data that lists a user's direct chats."""
+_GUEST_ACCESS = EventType("m.room.guest_access", EventType.Class.STATE)
+_FUNCTIONAL_MEMBERS = EventType("io.element.functional_members", EventType.Class.STATE)
+_BRIDGE = EventType("m.bridge", EventType.Class.STATE)
+_INVITE_ONLY = JoinRulesStateEventContent(JoinRule.INVITE)  # type: ignore[arg-type]  # wrongly annotated
+_BRIDGE_OLD = EventType("uk.half-shot.bridge", EventType.Class.STATE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +83,7 @@ def portal_room(portal: Portal) -> RoomSpec:
         topic=portal.topic,
         invite=(portal.owner, portal.ghost),
         room_version=portal.room_version,
-        creation_content={"m.federate": False},
+        creation_content=_unfederated(portal.room_version),
         initial_state=(*_closed(portal.bot), *bridge_state(portal)),
         power_levels=power_levels(portal.bot, portal.owner, portal.room_version),
     )
@@ -75,7 +99,7 @@ def management_room(
         topic=topic,
         invite=(owner,),
         room_version=room_version,
-        creation_content={"m.federate": False},
+        creation_content=_unfederated(room_version),
         initial_state=_closed(bot),
         power_levels=power_levels(bot, owner, room_version),
     )
@@ -90,21 +114,22 @@ def management_user(members: Mapping[UserId, str], bot: UserId) -> UserId | None
 
 def power_levels(bot: UserId, owner: UserId, room_version: str) -> dict[str, Any]:
     """Everybody may write; only the bot may change the room or its members."""
-    users = {owner: OWNER_LEVEL}
+    users = {UserID(owner): OWNER_LEVEL}
     if _names_creator(room_version):
-        users[bot] = BOT_LEVEL
-    return {
-        "users": users,
-        "users_default": 0,
-        "events": dict.fromkeys(OWNER_STATE, OWNER_LEVEL),
-        "events_default": 0,
-        "state_default": BOT_LEVEL,
-        "invite": BOT_LEVEL,
-        "kick": BOT_LEVEL,
-        "ban": BOT_LEVEL,
-        "redact": OWNER_LEVEL,
-        "notifications": {"room": BOT_LEVEL},
-    }
+        users[UserID(bot)] = BOT_LEVEL
+    levels = PowerLevelStateEventContent(
+        users=users,
+        users_default=0,
+        events=dict.fromkeys(OWNER_STATE, OWNER_LEVEL),
+        events_default=0,
+        state_default=BOT_LEVEL,
+        invite=BOT_LEVEL,
+        kick=BOT_LEVEL,
+        ban=BOT_LEVEL,
+        redact=OWNER_LEVEL,
+    )
+    levels.notifications.room = BOT_LEVEL
+    return _json(levels)
 
 
 def bridge_state(portal: Portal) -> tuple[dict[str, Any], ...]:
@@ -124,7 +149,7 @@ def bridge_state(portal: Portal) -> tuple[dict[str, Any], ...]:
         "com.beeper.room_type.v2": "dm",
     }
     state_key = f"{portal.bot.partition(':')[2]}/{info.appservice_id}"
-    return (_state("m.bridge", content, state_key), _state("uk.half-shot.bridge", content, state_key))
+    return (_state(_BRIDGE, content, state_key), _state(_BRIDGE_OLD, content, state_key))
 
 
 def with_direct(direct: Mapping[str, Any], partner: UserId, room: RoomId) -> dict[str, Any] | None:
@@ -140,15 +165,26 @@ def with_direct(direct: Mapping[str, Any], partner: UserId, room: RoomId) -> dic
 
 def _closed(bot: UserId) -> tuple[dict[str, Any], ...]:
     return (
-        _state("m.room.join_rules", {"join_rule": "invite"}),
-        _state("m.room.history_visibility", {"history_visibility": "invited"}),
-        _state("m.room.guest_access", {"guest_access": "forbidden"}),
-        _state("io.element.functional_members", {"service_members": [bot]}),
+        _state(EventType.ROOM_JOIN_RULES, _INVITE_ONLY),
+        _state(EventType.ROOM_HISTORY_VISIBILITY, {"history_visibility": "invited"}),
+        _state(_GUEST_ACCESS, {"guest_access": "forbidden"}),
+        _state(_FUNCTIONAL_MEMBERS, {"service_members": [bot]}),
     )
 
 
-def _state(event_type: str, content: Mapping[str, Any], state_key: str = "") -> dict[str, Any]:
-    return {"type": event_type, "state_key": state_key, "content": dict(content)}
+def _unfederated(room_version: str) -> dict[str, Any]:
+    return _json(RoomCreateStateEventContent(room_version=room_version, federate=False))
+
+
+def _state(event_type: EventType, content: Any, state_key: str = "") -> dict[str, Any]:
+    """A state event; ``content`` is mautrix's, or JSON where mautrix has no type for it."""
+    return _json(StrippedStateEvent(type=event_type, state_key=state_key, content=content))
+
+
+def _json(content: Serializable) -> dict[str, Any]:
+    """What mautrix makes of its own types: an object of plain JSON."""
+    plain: dict[str, Any] = content.serialize()
+    return plain
 
 
 def _names_creator(room_version: str) -> bool:

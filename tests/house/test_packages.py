@@ -77,6 +77,13 @@ def test_the_product_imports_only_its_own_dependencies() -> None:
     assert not problems, show(problems)
 
 
+def test_every_runtime_dependency_is_imported() -> None:
+    owners = packages_distributions()
+    tops = {name.partition(".")[0] for module in modules("bridge") for name, _ in imports(module)}
+    used = {plain(owner) for top in tops for owner in owners.get(top, [])}
+    assert set(asked("runtime")) - used == set()
+
+
 def test_every_dependency_beyond_the_list_has_its_decision() -> None:
     listed = {
         "mautrix", "aiohttp", "asyncpg", "apsw", "cryptography", "pynacl", "ruamel-yaml",

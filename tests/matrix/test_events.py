@@ -24,6 +24,7 @@ from bridge.matrix.events import (
     envelope,
     notice_content,
     parse,
+    status_content,
     text_content,
     to_content,
 )
@@ -304,3 +305,18 @@ def test_a_notice_of_the_bot_is_no_message_to_anybodys_bot() -> None:
 def test_what_we_write_is_read_back() -> None:
     text = Text("hallo", "<b>hallo</b>")
     assert only(read({**BASE, "content": text_content(text, marker="m")})) == text
+
+
+def test_status_names_its_event_and_only_what_is_known() -> None:
+    event = EventId("$x")
+    assert status_content(event, "SUCCESS", network="sandbox", delivered_to=()) == {
+        "m.relates_to": {"rel_type": "m.reference", "event_id": "$x"},
+        "network": "sandbox",
+        "status": "SUCCESS",
+        "delivered_to_users": [],
+    }
+    failed = status_content(
+        event, "FAIL_PERMANENT", network="sandbox", reason="m.no_permission", message="It did not arrive."
+    )
+    assert failed["reason"] == "m.no_permission" and failed["message"] == "It did not arrive."
+    assert "delivered_to_users" not in failed

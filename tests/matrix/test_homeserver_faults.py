@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from bridge.content import Text
 from bridge.errors import LONGEST_ASKED_SECONDS, TryAgain
-from bridge.ids import EventId, RoomId
+from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix.errors import Rejected
 from bridge.matrix.events import text_content
 from bridge.matrix.homeserver import HttpHomeserver
-from bridge.matrix.http import MAX_ANSWER_BYTES
+from bridge.matrix.http import MAX_ANSWER_BYTES, Api, Connection
 from bridge.matrix.limiter import DEFAULT_WAIT_SECONDS, Limiter
 from bridge.matrix.registration import main_document, new_registration
 from tests.faults.homeserver.control import Control, here
@@ -25,6 +29,7 @@ from tests.matrix.conftest import BOT, SERVER, fixed_bytes
 from tests.matrix.support import HandClock, serving
 from tests.matrix.test_homeserver import room_of
 
+ROOM = RoomId("!room")
 MAIN = new_registration("interop", "http://127.0.0.1:9", fixed_bytes("fake"))
 
 
@@ -86,15 +91,24 @@ async def test_what_may_pass_is_tried_again_and_then_works(pair: Pair, fault: Fa
     assert await pair.send()
 
 
-async def versions_from(answer: Callable[[web.Request], Awaitable[web.Response]]) -> Sequence[str]:
-    """What the port makes of one handler's answer to GET /versions."""
+@asynccontextmanager
+async def answered_by(
+    answer: Callable[[web.Request], Awaitable[web.Response]],
+) -> AsyncIterator[HttpHomeserver]:
+    """A port whose every request one handler answers."""
     clock = HandClock()
-    async with serving([web.get("/_matrix/client/versions", answer)]) as server:
+    async with serving([web.route("*", "/_matrix/{tail:.*}", answer)]) as server:
         port = port_on(f"http://127.0.0.1:{server}", clock, Limiter(clock))
         try:
-            return await port.versions()
+            yield port
         finally:
             await port.close()
+
+
+async def versions_from(answer: Callable[[web.Request], Awaitable[web.Response]]) -> Sequence[str]:
+    """What the port makes of one handler's answer to GET /versions."""
+    async with answered_by(answer) as port:
+        return await port.versions()
 
 
 async def test_a_redirect_is_not_followed_so_that_the_token_goes_nowhere_else() -> None:
@@ -255,3 +269,69 @@ async def test_ids_are_quoted_in_paths(pair: Pair) -> None:
     assert await pair.port.resolve_alias("#ib_x/../y?a=b#c:hs.test") is None
     await pair.port.set_state(BOT, pair.room, "eu.test/odd?#%", "a b/c", {"x": 1})
     assert await pair.port.state(BOT, pair.room, "eu.test/odd?#%", "a b/c") == {"x": 1}
+
+
+async def test_concurrent_calls_act_as_their_own_users() -> None:
+    asked: list[tuple[str, str]] = []
+    both_there = asyncio.Barrier(2)
+
+    async def answer(request: web.Request) -> web.Response:
+        await both_there.wait()
+        asked.append((request.path.rpartition("/")[2], request.query["user_id"]))
+        return web.json_response({"event_id": "$e"})
+
+    async with answered_by(answer) as port:
+        ghosts = UserId("@ib_a:hs.test"), UserId("@ib_b:hs.test")
+        content = text_content(Text("hallo"), marker="m")
+        await asyncio.gather(
+            *(port.send(ghost, ROOM, "m.room.message", content, transaction_id=ghost) for ghost in ghosts)
+        )
+    assert sorted(asked) == [(ghost, ghost) for ghost in ghosts]
+
+
+@pytest.mark.parametrize("odd", [7, None, {}, {"type": 7, "state_key": []}, {"content": "words"}])
+async def test_one_odd_event_spoils_neither_history_nor_members(odd: object) -> None:
+    member = {"type": "m.room.member", "state_key": BOT, "content": {"membership": "join"}}
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"chunk": [odd, member]})
+
+    async with answered_by(answer) as port:
+        assert await port.members(BOT, ROOM) == {BOT: "join"}
+        assert [event async for event in port.history(BOT, ROOM, limit=5)][-1] == member
+
+
+@pytest.mark.parametrize("answer", [{}, {"event_id": 7}, {"event_id": ""}, {"event_id": ["$e"]}])
+async def test_answer_without_an_event_id_is_tried_again(answer: dict[str, Any]) -> None:
+    async def answered(request: web.Request) -> web.Response:
+        return web.json_response(answer)
+
+    async with answered_by(answered) as port:
+        with pytest.raises(TryAgain):
+            await port.send(BOT, ROOM, "m.room.message", {}, transaction_id="t1")
+        with pytest.raises(TryAgain):
+            await port.redact(BOT, ROOM, EventId("$e"), transaction_id="t1")
+
+
+@pytest.mark.fault("F14")
+async def test_leaving_through_a_broken_proxy_is_tried_again(pair: Pair) -> None:
+    await pair.fake.faults(Fault("leave", "status", status=502, errcode=None))
+    with pytest.raises(TryAgain):
+        await pair.port.leave(BOT, pair.room)
+    assert await pair.fake.faults() == []
+
+
+async def test_mautrix_neither_logs_nor_makes_transaction_ids(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.NOTSET)
+    clock = HandClock()
+    connection = Connection(url="http://127.0.0.1:9", token="t", clock=clock, limiter=Limiter(clock))
+    try:
+        api = Api(connection, BOT)
+        url = URL("http://127.0.0.1:9/_matrix/media/v3/download/a/b")
+        request = api.log_download_request(url, {})
+        api.log_download_request_done(url, request, 0.0, 200)
+        assert not [record for record in caplog.records if record.name.startswith("mau")]
+        with pytest.raises(NotImplementedError):
+            api.get_txn_id()
+    finally:
+        await connection.close()

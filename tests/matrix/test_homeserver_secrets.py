@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+import pytest
 from aiohttp import web
 
 from bridge.content import Text
@@ -16,11 +19,12 @@ from tests.matrix.support import HandClock, serving
 from tests.matrix.test_homeserver import ANNA, portal
 
 CANARY = "canary" * 10
+WORDS = "words of a person"
 
 
 async def every_call(port: HttpHomeserver) -> str:
     """Make every call of the port; gives what the errors say."""
-    room, event, content = RoomId("!r"), EventId("$e"), text_content(Text("hallo"), marker="m")
+    room, event, content = RoomId("!r"), EventId("$e"), text_content(Text(WORDS), marker="m")
     calls = [
         port.whoami(),
         port.versions(),
@@ -51,7 +55,8 @@ async def every_call(port: HttpHomeserver) -> str:
     return "\n".join(said)
 
 
-async def test_no_token_is_in_a_url_an_error_or_the_environments_proxy() -> None:
+async def test_no_token_or_text_is_in_a_url_an_error_or_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.NOTSET)
     seen: list[tuple[str, str]] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -71,10 +76,11 @@ async def test_no_token_is_in_a_url_an_error_or_the_environments_proxy() -> None
             limiter=Limiter(clock),
         )
         try:
-            assert CANARY not in await every_call(port)
+            said = await every_call(port)
         finally:
             await port.close()
-        assert CANARY not in repr(port)
+        said += repr(port) + "".join(record.getMessage() + repr(vars(record)) for record in caplog.records)
+    assert CANARY not in said and WORDS not in said
     assert len(seen) > 19
     assert all(CANARY not in path and header == f"Bearer {CANARY}" for path, header in seen)
     assert all(path.startswith("/_matrix/client/") for path, _ in seen)

@@ -22,7 +22,7 @@ ROOM = RoomId("!room")
 
 def test_a_portal_is_direct_never_federated_and_known_by_its_opaque_alias() -> None:
     spec = portal_room(portal("abc"))
-    assert spec.is_direct and spec.creation_content == {"m.federate": False}
+    assert spec.is_direct and spec.creation_content == {"m.federate": False, "room_version": "11"}
     assert (spec.alias_localpart, spec.room_version) == ("ib_abc", "11")
     assert tuple(spec.invite) == (ANNA, ghost("abc"))
 
