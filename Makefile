@@ -31,6 +31,7 @@ check: ## format, lint, types, the rules of the house; under a minute
 
 deep: ## the longer forms of the tests, among them a kill at every failpoint: forty minutes
 	@$(SETUP) test synapse peers
+	@$(VENV)/python -m tests.matrix.dendrite
 	@$(VENV)/pytest -m deep -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: ## measure, as ratios of one run

@@ -65,8 +65,11 @@ class Meeting:
         await self._show_name()
         try:
             await self._be_called_back()
-        except GiveUp as error:
-            raise _unknown_id(self.config) from error
+        except Rejected as error:
+            if error.status not in NOT_THERE:
+                raise _unknown_id(self.config) from error
+            LOG.warning("homeserver has no ping")
+            self.tell(_no_ping(self.config))
         except TryAgain as error:
             raise Misconfigured(
                 "appservice.address",
@@ -133,6 +136,14 @@ def _unreachable(config: Config, reason: str) -> Finding:
         "homeserver.address",
         f"{address} does not answer ({reason}).",
         f"The bridge asks again every {HOMESERVER_RETRY_S:g} s.{plain}",
+    )
+
+
+def _no_ping(config: Config) -> Finding:
+    return warning(
+        "appservice.address",
+        "this homeserver can't be asked whether it reaches the bridge there (it has no ping).",
+        f"If the bot doesn't answer, check that the homeserver can reach {config.appservice.address}.",
     )
 
 

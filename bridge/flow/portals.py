@@ -7,6 +7,7 @@ that only we may use, so a half-made room is found by it and adopted; what is mi
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -16,7 +17,7 @@ from bridge.errors import BridgeError
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import ContactId, RoomId, opaque_localpart
+from bridge.ids import ContactId, RoomId, UserId, opaque_localpart
 from bridge.labels import protection
 from bridge.matrix import rooms
 from bridge.matrix.errors import AliasTaken, Rejected, tolerated
@@ -71,22 +72,29 @@ class Portals:
         await home.register(contact.row.ghost)
         with tolerated():  # a ghost without a name shows messages as well
             await home.set_display_name(contact.ghost, contact.shown_name)
-        room_id = contact.row.room_id or await self._room(unlocked, contact)
-        members = await home.members(bot, room_id)
+        known = contact.row.room_id
+        if known is None:
+            room_id, members = await self._room(unlocked, contact)
+        else:
+            room_id, members = known, await home.members(bot, known)
         if members.get(bot) != "join":  # homeservers show those who are out what they saw last
             raise Rejected("M_FORBIDDEN", 403)
         if members.get(contact.ghost) != "join":
-            await home.invite(bot, room_id, contact.ghost)
+            if members.get(contact.ghost) != "invite":
+                await home.invite(bot, room_id, contact.ghost)
             await home.join(contact.ghost, room_id)
         if members.get(owner) not in ("join", "invite"):
             await home.invite(bot, room_id, owner)
-        if members.get(owner) != "join":
+        if known is None or members.get(owner) != "join":  # who accepts at once has a direct chat as well
             await self._greet_by_puppet(unlocked, contact, room_id, user_started=user_started)
         await self._keep(unlocked, contact, room_id)
         return replace(contact, row=replace(contact.row, room_id=room_id, owner_absent=0))
 
-    async def _room(self, unlocked: Unlocked, contact: Contact) -> RoomId:
-        """A new room, or the one that an earlier try left behind."""
+    async def _room(self, unlocked: Unlocked, contact: Contact) -> tuple[RoomId, Mapping[UserId, str]]:
+        """A new room, or the one that an earlier try left behind, and who is in it.
+
+        A new one's members are known: Dendrite lists them only a moment later.
+        """
         settings, profile, service = self._parts.settings, self._parts.profile, contact.person.service
         label = self._parts.label(service)
         portal = rooms.Portal(
@@ -108,13 +116,14 @@ class Portals:
         )
         spec = rooms.portal_room(portal)
         try:
-            return await self._parts.homeserver.create_room(settings.bot, spec)
+            room_id = await self._parts.homeserver.create_room(settings.bot, spec)
         except AliasTaken:
             alias = f"#{contact.row.alias}:{settings.domain}"
             found = await self._parts.homeserver.resolve_alias(alias)
             if found is None:
                 raise
-            return found
+            return found, await self._parts.homeserver.members(settings.bot, found)
+        return room_id, {settings.bot: "join", **dict.fromkeys(spec.invite, "invite")}
 
     def _topic(self, label: str) -> str:
         line = protection(self._parts.settings.custody, encrypted_portal=False)
@@ -129,7 +138,8 @@ class Portals:
             return
         try:
             if user_started:
-                await puppets.join(owner, room_id)
+                with tolerated():
+                    await puppets.join(owner, room_id)
             direct = await puppets.account_data(owner, rooms.DIRECT)
             marked = rooms.with_direct(direct, contact.ghost, room_id)
             if marked is not None:

@@ -38,6 +38,8 @@ OWNER_STATE = (
     EventType.ROOM_PINNED_EVENTS,
 )
 """State that is the owner's taste; the bridge never overwrites it."""
+BOT_STATE = (EventType.ROOM_CANONICAL_ALIAS,)
+"""State that Dendrite leaves to users of level 50 unless it is named; a portal is adopted by its alias."""
 NAME = str(EventType.ROOM_NAME)
 DIRECT = str(EventType.DIRECT)
 """The account data that lists a user's direct chats."""
@@ -120,7 +122,7 @@ def power_levels(bot: UserId, owner: UserId, room_version: str) -> dict[str, Any
     levels = PowerLevelStateEventContent(
         users=users,
         users_default=0,
-        events=dict.fromkeys(OWNER_STATE, OWNER_LEVEL),
+        events={**dict.fromkeys(OWNER_STATE, OWNER_LEVEL), **dict.fromkeys(BOT_STATE, BOT_LEVEL)},
         events_default=0,
         state_default=BOT_LEVEL,
         invite=BOT_LEVEL,

@@ -17,7 +17,7 @@ from bridge.matrix.registration import Registration, main_document, new_registra
 from demo.client import Client
 from demo.synapse import Synapse, free_port, installed
 from tests.matrix.support import RealClock, Shelf, endpoint
-from tests.matrix.world import Network, User, World, running_world
+from tests.matrix.world import Network, RealHomeserver, User, World, running_world
 from tests.peers.presence import missing
 
 SERVER = "hs.test"
@@ -27,9 +27,9 @@ PASSWORD = "correct horse"
 
 @dataclass(frozen=True)
 class RealSynapse:
-    """The running Synapse and what it was configured with."""
+    """The running homeserver, mostly a Synapse, and what it was configured with."""
 
-    synapse: Synapse
+    synapse: RealHomeserver
     main: Registration
     puppets: Registration
     port: int

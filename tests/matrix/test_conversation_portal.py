@@ -46,7 +46,8 @@ async def test_only_the_bot_has_power_over_a_portal(world: World, network: Netwo
     assert (needed, levels["users_default"], levels["events_default"]) == ([100] * 4, 0, 0)
     name = {"name": "Mira from work"}
     await ada.client.call("PUT", "rooms", room, "state", "m.room.name", "", body=name)
-    for event_type in ("m.room.power_levels", "m.room.join_rules", "m.room.encryption"):
+    closed = ("m.room.power_levels", "m.room.join_rules", "m.room.encryption", "m.room.canonical_alias")
+    for event_type in closed:
         with pytest.raises(Refused) as refused:
             await ada.client.call("PUT", "rooms", room, "state", event_type, "", body={})
         assert refused.value.status == 403
@@ -67,10 +68,11 @@ async def test_clients_are_told_what_a_portal_bridges_under_both_names(
     assert tom.jid.partition("@")[0] not in shown
 
 
+@pytest.mark.parametrize("accepts", [False, True])
 async def test_a_chat_the_user_started_is_joined_and_marked_as_direct_for_them(
-    world: World, network: Network, eva: User
+    world: World, network: Network, eva: User, accepts: bool
 ) -> None:
-    eva.accepts = False
+    eva.accepts = accepts
     mira = await world.contact(network)
     room = await eva.start_chat(mira)
     assert room in await eva.client.joined_rooms()

@@ -321,6 +321,17 @@ async def test_leaving_through_a_broken_proxy_is_tried_again(pair: Pair) -> None
     assert await pair.fake.faults() == []
 
 
+async def test_leaving_that_is_refused_is_success_only_outside_the_room(pair: Pair) -> None:
+    refusal = Fault("leave", "status", status=400, errcode="M_UNKNOWN")  # Dendrite's answer to a second one
+    await pair.fake.faults(refusal)
+    with pytest.raises(Rejected):
+        await pair.port.leave(BOT, pair.room)
+    await pair.port.leave(BOT, pair.room)
+    await pair.fake.faults(refusal)
+    await pair.port.leave(BOT, pair.room)
+    assert await pair.fake.faults() == []
+
+
 async def test_mautrix_neither_logs_nor_makes_transaction_ids(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.NOTSET)
     clock = HandClock()

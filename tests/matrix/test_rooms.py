@@ -57,6 +57,11 @@ def test_the_owner_may_name_a_portal(event_type: str) -> None:
     assert power_levels(BOT, ANNA, "11")["events"][event_type] == OWNER_LEVEL
 
 
+@pytest.mark.threat("S31")
+def test_only_the_bot_changes_the_alias_of_a_portal() -> None:
+    assert power_levels(BOT, ANNA, "11")["events"]["m.room.canonical_alias"] == BOT_LEVEL
+
+
 @pytest.mark.parametrize(
     ("version", "named"), [("10", True), ("11", True), ("12", False), ("13", False), ("org.matrix.x", True)]
 )

@@ -1,16 +1,16 @@
-"""A real Synapse, a sandbox network and the bridge, each a process; and the people at both ends."""
+"""A real homeserver, a sandbox network and the bridge, each a process; and the people at both ends."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 
@@ -266,11 +266,23 @@ class User:
         return (await self.bodies(room)).count(text)
 
 
+class RealHomeserver(Protocol):
+    """A homeserver's process; stopping it keeps its files."""
+
+    url: str
+
+    def configure(self, registrations: Sequence[Mapping[str, Any]]) -> None: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def register(self, localpart: str, password: str) -> str: ...
+    def log(self) -> str: ...
+
+
 @dataclass
 class World:
     """The three processes. ``rows`` reads what the bridge has stored, as anybody could who gets its disk."""
 
-    synapse: Synapse
+    homeserver: RealHomeserver
     sandbox: SandboxProcess
     bridge: BridgeProcess
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -300,15 +312,15 @@ class World:
     async def user(self, name: str = "user") -> AsyncIterator[User]:
         """Somebody new at a client; a name that is taken gets a number."""
         localpart = f"{name}-{next(self._numbers)}"
-        await asyncio.to_thread(self.synapse.register, localpart, PASSWORD)
-        async with await Client.login(self.synapse.url, localpart, PASSWORD) as client:
+        await asyncio.to_thread(self.homeserver.register, localpart, PASSWORD)
+        async with await Client.login(self.homeserver.url, localpart, PASSWORD) as client:
             yield User(client)
 
     @asynccontextmanager
     async def named(self, user_id: str) -> AsyncIterator[User]:
         """Somebody whom the config names."""
         localpart = user_id[1:].partition(":")[0]
-        async with await Client.login(self.synapse.url, localpart, PASSWORD) as client:
+        async with await Client.login(self.homeserver.url, localpart, PASSWORD) as client:
             yield User(client)
 
     async def contact(self, network: Network, service: str = "whatsapp", **switches: Any) -> Contact:
@@ -333,18 +345,19 @@ class World:
 
 
 @contextmanager
-def running_world(folder: Path, **settings: Mapping[str, Any]) -> Iterator[World]:
-    """Start the three, and stop them. ``settings`` are sections of the bridge's config."""
-    python = installed()
-    if python is None:
-        missing("Synapse", 'python -c "from demo.synapse import install; install()"')
-        raise AssertionError
+def running_world(
+    folder: Path, homeserver: RealHomeserver | None = None, **settings: Mapping[str, Any]
+) -> Iterator[World]:
+    """Start the three, and stop them; the homeserver is a Synapse unless another is given.
+
+    ``settings`` are sections of the bridge's config.
+    """
     public_port = free_port()
-    synapse = Synapse(folder / "synapse", python=python, server_name=SERVER)
+    homeserver = homeserver or _synapse(folder / "synapse")
     sandbox = SandboxProcess(folder / "sandbox", partner=f"http://127.0.0.1:{public_port}")
     bridge = BridgeProcess(
         folder / "bridge",
-        homeserver_url=synapse.url,
+        homeserver_url=homeserver.url,
         server_name=SERVER,
         profile=sandbox.profile,
         admin=ADMIN,
@@ -355,14 +368,22 @@ def running_world(folder: Path, **settings: Mapping[str, Any]) -> Iterator[World
             **settings,
         },
     )
-    world = World(synapse, sandbox, bridge)
+    world = World(homeserver, sandbox, bridge)
     try:
         _start(world)
         yield world
     finally:
         bridge.stop()
         sandbox.stop()
-        synapse.stop()
+        homeserver.stop()
+
+
+def _synapse(folder: Path) -> Synapse:
+    python = installed()
+    if python is None:
+        missing("Synapse", 'python -c "from demo.synapse import install; install()"')
+        raise AssertionError
+    return Synapse(folder, python=python, server_name=SERVER)
 
 
 def _start(world: World) -> None:
@@ -370,8 +391,8 @@ def _start(world: World) -> None:
         sandbox = pool.submit(world.sandbox.start)
         registrations = world.bridge.set_up()
         sandbox.result()
-    world.synapse.configure(registrations)
-    world.synapse.start()
+    world.homeserver.configure(registrations)
+    world.homeserver.start()
     for user_id in (ADMIN, BLOCKED, ONLOOKER):
-        world.synapse.register(user_id[1:].partition(":")[0], PASSWORD)
+        world.homeserver.register(user_id[1:].partition(":")[0], PASSWORD)
     world.bridge.start()
