@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from bridge.e2ee.chain import ChainKey
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.skipped import MAX_SKIPPED_KEYS_PER_CHAIN, NOTHING_SKIPPED, SkippedKeys
 from bridge.e2ee.storage import Reader, Writer
 
@@ -30,13 +30,12 @@ class ReceivingChain:
     def reach(self, counter: int, max_jump: int = MAX_JUMP) -> Reach:
         """Look for the message with this number.
 
-        Duplicate when it was opened before (or its seed dropped since);
-        BadMessage when it is more than ``max_jump`` ahead.
+        KeyGone when its seed was used or dropped; BadMessage when it is more than ``max_jump`` ahead.
         """
         if counter < self.chain.index:
             seed = self.skipped.find(counter)
             if seed is None:
-                raise Duplicate("the message was opened before")
+                raise KeyGone("the key of this message is no longer available")
             return Reach(self, counter, seed)
         if counter - self.chain.index > max_jump:
             raise BadMessage("the message is too far ahead")

@@ -153,7 +153,7 @@ def open(
 ) -> Opened:
     """Decrypt. The caller has judged the identity of a prekey message before (``glimpse``).
 
-    Duplicate, NoSession, UnknownPreKey or BadMessage; then nothing is to be committed
+    KeyGone, NoSession, UnknownPreKey or BadMessage; then nothing is to be committed
     and the record given is the valid one.
     """
     if kind == "pkmsg":

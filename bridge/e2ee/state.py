@@ -116,7 +116,7 @@ class Session:
     ) -> tuple[Session, bytes]:
         """Double Ratchet section 3.5: the moved session and the plaintext.
 
-        Duplicate or BadMessage; randomness is drawn only after the MAC held.
+        KeyGone or BadMessage; randomness is drawn only after the MAC held.
         """
         root, chain = self.ratchet.root, self.ratchet.chain(message.ratchet_key)
         turning = chain is None

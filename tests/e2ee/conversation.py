@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.e2ee.bundle import PreKeyBundle
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.message import read_message, read_prekey_message
 from bridge.e2ee.ratchet import MAX_RECEIVING_CHAINS
 from tests.e2ee.peer import libsignal
@@ -49,9 +49,9 @@ class Ours:
         before = self.end.stored, dict(self.end.unspent)
         try:
             return self.end.read(letter)
-        except (Duplicate, BadMessage) as error:
+        except (KeyGone, BadMessage) as error:
             assert (self.end.stored, self.end.unspent) == before
-            raise AlreadyRead if isinstance(error, Duplicate) else CannotRead from error
+            raise AlreadyRead if isinstance(error, KeyGone) else CannotRead from error
 
     def archive(self) -> None:
         if self.end.stored is not None:

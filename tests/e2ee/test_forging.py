@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.curve import KeyPair
 from bridge.e2ee import session
 from bridge.e2ee.cipher import encrypt, message_keys, tag
-from bridge.e2ee.errors import BadMessage, Duplicate, UnknownPreKey
+from bridge.e2ee.errors import BadMessage, KeyGone, UnknownPreKey
 from bridge.e2ee.keys import typed
 from bridge.e2ee.message import covered_part, prekey_message, read_prekey_message
 from bridge.errors import RemoteProtocolError
@@ -80,26 +80,26 @@ def test_a_truncated_first_message_is_refused(size: int) -> None:
     assert_refused(bob, (kind, ciphertext[:size]), BadMessage)
 
 
-def test_replays_are_duplicates_and_change_nothing() -> None:
+def test_replay_is_key_gone_and_changes_nothing() -> None:
     alice, bob, first = first_letter()
     bob.read(first)
-    assert_refused(bob, first, Duplicate)
+    assert_refused(bob, first, KeyGone)
     alice.read(bob.seal())
     second, third, fourth = alice.seal(), alice.seal(), alice.seal()
     for letter in (fourth, second):
         bob.read(letter)
-        assert_refused(bob, letter, Duplicate)
+        assert_refused(bob, letter, KeyGone)
     bob.read(third)
     for letter in (first, second, third, fourth):
-        assert_refused(bob, letter, Duplicate)
+        assert_refused(bob, letter, KeyGone)
 
 
-def test_a_replay_into_an_archived_session_is_a_duplicate() -> None:
+def test_replay_into_an_archived_session_is_key_gone() -> None:
     alice, bob = acquainted()
     letter = alice.seal()
     bob.read(letter)
     bob.start(alice.bundle())
-    assert_refused(bob, letter, Duplicate)
+    assert_refused(bob, letter, KeyGone)
 
 
 @QUICK

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.curve import key_pair, sign, verify
-from bridge.e2ee.errors import Duplicate, UnknownPreKey
+from bridge.e2ee.errors import KeyGone, UnknownPreKey
 from bridge.e2ee.safety_number import half, safety_number
 from tests.e2ee.conversation import AlreadyRead, CannotRead, Theirs
 from tests.e2ee.peer.libsignal import Program, Refused
@@ -147,13 +147,13 @@ def test_both_ends_keep_the_last_2000_skipped_letters_of_a_chain(libsignal: Prog
     # 2,049 were skipped and 2,000 are kept: 0 to 48 are gone and count as read.
     with pytest.raises(AlreadyRead):
         theirs.read(from_us[48])
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         ours.read(from_them[48])
     for number in (49, 50, 2048):
         assert theirs.read(from_us[number]) == ours.read(from_them[number]) == b"%d" % number
 
 
-def test_a_replayed_letter_is_a_duplicate_at_both_ends(libsignal: Program) -> None:
+def test_key_of_replayed_letter_is_gone_at_both_ends(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "replay")
     ours.start(theirs.bundle())
     first = ours.seal(b"1")
@@ -162,7 +162,7 @@ def test_a_replayed_letter_is_a_duplicate_at_both_ends(libsignal: Program) -> No
         theirs.read(first)
     answer = theirs.seal(b"2")
     ours.read(answer)
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         ours.read(answer)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.e2ee.chain import ChainKey
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.receiving import MAX_JUMP, ReceivingChain
 from bridge.e2ee.skipped import (
     ENTRY_BYTES,
@@ -38,7 +38,7 @@ def test_in_any_order_each_message_gets_its_seed_once(order: list[int]) -> None:
         reach = chain.reach(counter)
         assert reach.seed == seed(counter)
         chain = reach.move(NOW)
-        with pytest.raises(Duplicate):
+        with pytest.raises(KeyGone):
             chain.reach(counter)
     assert chain.chain.index == 12 and chain.skipped == NOTHING_SKIPPED
 
@@ -65,7 +65,7 @@ def test_a_full_chain_keeps_2000_skipped_keys_and_forgets_the_oldest() -> None:
     assert full.reach(0).seed == seed(0)
     over = full.reach(MAX_SKIPPED_KEYS_PER_CHAIN + 2).move(NOW)
     assert len(over.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         over.reach(0)
     assert over.reach(1).seed == seed(1)
     assert over.reach(MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
@@ -75,7 +75,7 @@ def test_a_long_jump_keeps_the_last_2000_of_those_jumped_over() -> None:
     moved = START.reach(5_000).move(NOW)
     assert len(moved.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
     assert moved.reach(3_000).seed == seed(3_000)
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         moved.reach(2_999)
 
 
@@ -86,7 +86,7 @@ def test_skipped_keys_are_kept_for_31_days_and_no_longer() -> None:
     assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS) == later
     kept = later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 1)
     assert kept.reach(3).seed == seed(3)
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         kept.reach(1)
     assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 101).skipped == NOTHING_SKIPPED
 

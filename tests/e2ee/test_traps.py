@@ -16,7 +16,7 @@ import pytest
 
 from bridge.e2ee import errors, session
 from bridge.e2ee.cipher import message_keys, tag
-from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
+from bridge.e2ee.errors import BadMessage, KeyGone, NoSession, UnknownPreKey
 from bridge.e2ee.keys import typed
 from bridge.e2ee.message import MAX_CIPHERTEXT_BYTES, MAX_COUNTER, read_message, read_prekey_message
 from bridge.e2ee.session import glimpse
@@ -63,6 +63,17 @@ def test_the_mac_names_the_writer_first() -> None:
         bob.open(("msg", message.covered + tag(keys, theirs, ours, message.covered)))
 
 
+def test_counter_of_restored_sender_is_key_gone_in_a_new_ciphertext() -> None:
+    # A sender restored from a backup repeats counters. Dropping this as a duplicate would lose the text.
+    alice, bob = acquainted()
+    backup = alice.stored
+    bob.read(alice.seal(b"before"))
+    alice.stored = backup
+    letter = alice.seal(b"never seen")
+    with pytest.raises(KeyGone):
+        bob.read(letter)
+
+
 def test_sealing_twice_from_one_record_loses_the_second_text() -> None:
     # Why a record has one writer: both messages have the same keys, and only one of them is read.
     alice, bob = acquainted()
@@ -70,7 +81,7 @@ def test_sealing_twice_from_one_record_loses_the_second_text() -> None:
     two = session.seal(alice.record, alice.own, b"two", alice.rng, NOW)
     assert read_message(one.ciphertext).counter == read_message(two.ciphertext).counter
     assert bob.read((one.kind, one.ciphertext)) == b"one"
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         bob.read((two.kind, two.ciphertext))
 
 
@@ -88,9 +99,9 @@ def test_the_previous_counter_is_zero_when_the_chain_before_sent_nothing() -> No
     assert read_message(bob.seal()[1]).previous_counter == 0
 
 
-def test_a_duplicate_is_told_from_what_needs_a_retry() -> None:
-    # Duplicates are acknowledged and dropped; who asks for a retry on them never ends.
-    kinds = (Duplicate, NoSession, UnknownPreKey, BadMessage)
+def test_errors_are_distinct() -> None:
+    # The caller chooses between ignore and retry by the class.
+    kinds = (KeyGone, NoSession, UnknownPreKey, BadMessage)
     for kind in kinds:
         assert issubclass(kind, RemoteProtocolError)
         assert not any(issubclass(kind, other) for other in kinds if other is not kind)
@@ -100,13 +111,13 @@ def test_a_duplicate_is_told_from_what_needs_a_retry() -> None:
     }
 
 
-def test_a_duplicate_in_one_session_ends_the_search_in_the_others() -> None:
+def test_key_gone_in_one_session_ends_the_search() -> None:
     alice, bob = acquainted()
     letter = alice.seal()
     bob.read(letter)
     for _ in range(3):
         bob.start(alice.bundle())
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         bob.read(letter)
 
 
