@@ -13,9 +13,9 @@ from bridge.e2ee.chain import ChainKey
 from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.skipped import MAX_SKIPPED_KEYS_PER_CHAIN, NOTHING_SKIPPED, SkippedKeys
 from bridge.e2ee.storage import Reader, Writer
+from bridge.e2ee.work import WALK_UNITS, Work
 
-# As in libsignal, so that whatever its users can read, ours can. Looking so far costs 25,000 HMACs, some
-# hundredths of a second; the edge limits how often a contact may ask for it.
+# As in libsignal, so that our users can read what its users can.
 MAX_JUMP = 25_000
 
 
@@ -27,23 +27,26 @@ class ReceivingChain:
     chain: ChainKey
     skipped: SkippedKeys = NOTHING_SKIPPED
 
-    def reach(self, counter: int, max_jump: int = MAX_JUMP) -> Reach:
+    def reach(self, counter: int) -> Work[Reach]:
         """Look for the message with this number.
 
-        KeyGone when its seed was used or dropped; BadMessage when it is more than ``max_jump`` ahead.
+        KeyGone when its seed was used or dropped; BadMessage when it is more than MAX_JUMP ahead.
         """
         if counter < self.chain.index:
             seed = self.skipped.find(counter)
             if seed is None:
                 raise KeyGone("the key of this message is no longer available")
             return Reach(self, counter, seed)
-        if counter - self.chain.index > max_jump:
+        if counter - self.chain.index > MAX_JUMP:
             raise BadMessage("the message is too far ahead")
         passed: deque[ChainKey] = deque(maxlen=MAX_SKIPPED_KEYS_PER_CHAIN)
         chain = self.chain
         while chain.index < counter:
-            passed.append(chain)
-            chain = chain.next()
+            steps = min(counter - chain.index, WALK_UNITS)
+            yield steps
+            for _ in range(steps):
+                passed.append(chain)
+                chain = chain.next()
         return Reach(self, counter, chain.seed(), chain.next(), tuple(passed))
 
     def tidy(self, now: float, limit: int = MAX_SKIPPED_KEYS_PER_CHAIN) -> ReceivingChain:

@@ -16,8 +16,8 @@ from bridge.e2ee.errors import BadMessage
 from bridge.e2ee.keys import OwnKeys, Rng, typed
 from bridge.e2ee.message import MAX_COUNTER, PreKeyMessage, SignalMessage, covered_part, prekey_message
 from bridge.e2ee.ratchet import Ratchet
-from bridge.e2ee.receiving import MAX_JUMP
 from bridge.e2ee.storage import Reader, Writer
+from bridge.e2ee.work import AGREEMENT_UNITS, Work, check_units
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 
 Kind = Literal["pkmsg", "msg"]
@@ -75,8 +75,9 @@ class Session:
     @staticmethod
     def respond(
         own: OwnKeys, message: PreKeyMessage, signed: KeyPair, one_time: KeyPair | None, now: float
-    ) -> Session:
+    ) -> Work[Session]:
         """A new session from a peer's first message, which is still to be opened in it."""
+        yield 4 * AGREEMENT_UNITS
         try:
             root, chain = respond(own.identity, signed, one_time, message.identity, message.base_key)
         except ValueError as error:
@@ -111,9 +112,7 @@ class Session:
         )
         return moved, "pkmsg", first
 
-    def open(
-        self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float, *, max_jump: int = MAX_JUMP
-    ) -> tuple[Session, bytes]:
+    def open(self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float) -> Work[tuple[Session, bytes]]:
         """Double Ratchet section 3.5: the moved session and the plaintext.
 
         KeyGone or BadMessage; randomness is drawn only after the MAC held.
@@ -121,15 +120,19 @@ class Session:
         root, chain = self.ratchet.root, self.ratchet.chain(message.ratchet_key)
         turning = chain is None
         if chain is None:
+            yield AGREEMENT_UNITS
             try:
                 root, chain = self.ratchet.begun(message.ratchet_key)
             except ValueError as error:
                 raise BadMessage("a public key is of low order") from error
-        reach = chain.reach(message.counter, max_jump)
+        reach = yield from chain.reach(message.counter)
+        yield check_units(len(message.covered))
         keys = message_keys(reach.seed)
         check_tag(keys, typed(self.identity), typed(own.identity.public), message.covered, message.mac)
         plaintext = decrypt(keys, message.ciphertext)
+        yield len(reach.passed)
         if turning:
+            yield 2 * AGREEMENT_UNITS
             ratchet = self.ratchet.turned(root, reach, rng, now)
         else:
             ratchet = self.ratchet.moved(reach, now)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from bridge.curve import KeyPair
 from bridge.e2ee import session
 from bridge.e2ee.bundle import PreKeyBundle
 from bridge.e2ee.keys import Rng, SignedPreKey, new_own_keys, new_prekeys, new_signed_prekey
-from bridge.e2ee.session import Kind, Opened, Record
+from bridge.e2ee.session import Kind, Opened, Opening, Record
+from bridge.e2ee.work import Work
 
+T = TypeVar("T")
 NOW = 1_790_000_000.0
 DAY = 24 * 3600.0
 Letter = tuple[Kind, bytes]
@@ -29,6 +32,16 @@ def dice(seed: str) -> Rng:
         return out[:count]
 
     return draw
+
+
+def run(work: Work[T]) -> T:
+    """Do all of it, without pauses."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 @dataclass
@@ -98,6 +111,10 @@ class End:
         if opened.spent_prekey is not None:
             del self.unspent[opened.spent_prekey]
         return opened
+
+    def opening(self, letter: Letter) -> Opening:
+        """An opening that has not begun, with randomness of its own."""
+        return Opening(self.record, self.own, *letter, Keys(self), dice("opening"), self.now)
 
     def read(self, letter: Letter) -> bytes:
         """Open, and give the text only."""

@@ -15,7 +15,6 @@ from bridge.e2ee.record import (
     MAX_SKIPPED_KEYS_PER_RECORD,
     Record,
 )
-from bridge.e2ee.session import MAX_ARCHIVED_JUMP
 from bridge.e2ee.state import MAX_UNACKNOWLEDGED_SECONDS, Session
 from bridge.errors import LocalProtocolError
 from tests.e2ee.support import NOW, End, acquainted
@@ -211,27 +210,6 @@ def test_five_receiving_chains_are_kept() -> None:
         alice.read(bob.seal())
     for end in (alice, bob):
         assert len(end.kept.sessions[0].ratchet.receiving) == MAX_RECEIVING_CHAINS
-
-
-def test_an_archived_session_turns_with_a_jump_of_2000_and_not_with_more() -> None:
-    for jump, works in ((MAX_ARCHIVED_JUMP, True), (MAX_ARCHIVED_JUMP + 1, False)):
-        alice, bob = acquainted()
-        bob.read(alice.seal())
-        alice.start(bob.bundle())
-        bob.skip(jump)
-        letter = bob.seal(b"far ahead")
-        if works:
-            assert alice.read(letter) == b"far ahead"
-        else:
-            with pytest.raises(BadMessage):
-                alice.read(letter)
-
-
-def test_a_chain_that_an_archived_session_knows_may_jump_as_far_as_any() -> None:
-    alice, bob = acquainted()
-    alice.start(bob.bundle())
-    bob.skip(MAX_ARCHIVED_JUMP + 1)
-    assert alice.read(bob.seal(b"far ahead")) == b"far ahead"
 
 
 def skipped_in(record: Record) -> int:

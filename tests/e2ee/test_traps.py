@@ -22,7 +22,7 @@ from bridge.e2ee.message import MAX_CIPHERTEXT_BYTES, MAX_COUNTER, read_message,
 from bridge.e2ee.session import glimpse
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 from tests.e2ee.peer import libsignal
-from tests.e2ee.support import NOW, End, acquainted
+from tests.e2ee.support import NOW, End, acquainted, run
 
 
 def test_the_first_message_carries_its_zero_counters() -> None:
@@ -130,9 +130,9 @@ def test_no_repr_shows_a_key_or_a_text(caplog: pytest.LogCaptureFixture) -> None
     assert current is not None
     ratchet = current.ratchet
     chain = ratchet.receiving[-1]
-    reach = chain.reach(1)
+    reach = run(chain.reach(1))
     seen = repr(
-        (opened, opened.record, bob.own, chain.reach(9), reach, message_keys(reach.seed), bob.unspent)
+        (opened, opened.record, bob.own, run(chain.reach(9)), reach, message_keys(reach.seed), bob.unspent)
     )
     secrets = [
         b"a very private text",
