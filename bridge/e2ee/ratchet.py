@@ -7,6 +7,7 @@ Double Ratchet sections 2.3, 2.4 and 3
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from bridge.curve import KEY_BYTES, KeyPair, agree, key_pair
 from bridge.e2ee.chain import ChainKey
@@ -72,13 +73,15 @@ class Ratchet:
         receiving = tuple(reach.move(now) if chain is reach.chain else chain for chain in self.receiving)
         return replace(self, receiving=receiving)
 
-    @property
+    @cached_property
     def skipped_count(self) -> int:
         """How many skipped keys all chains hold."""
         return sum(len(chain.skipped) for chain in self.receiving)
 
     def tidy(self, now: float, limit: int) -> Ratchet:
         """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+        if not self.skipped_count:
+            return self
         chains: list[ReceivingChain] = []
         for chain in reversed(self.receiving):
             chains.insert(0, chain.tidy(now, limit))

@@ -28,6 +28,8 @@ class Record:
     """``identity`` (32 bytes) is the peer's, as last seen; ``archived`` has the newest first.
 
     ``retired`` holds the base keys of sessions that were dropped, the newest first.
+    A record is a value: it may be kept in memory and shared, and the ones made from it
+    share the sessions that did not change, so no message costs more for archived ones.
     """
 
     identity: bytes
@@ -90,8 +92,10 @@ class Record:
         out.raw(self.identity)
         out.number(self.current is not None, 1)
         out.number(len(self.sessions), 1)
-        for session in self.sessions:
-            session.write(out)
+        if self.current is not None:
+            self.current.write(out)
+        for session in self.archived:
+            out.raw(session.stored)
         out.number(len(self.retired), 2)
         for base_key in self.retired:
             out.raw(base_key)

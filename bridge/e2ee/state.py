@@ -6,6 +6,7 @@ Sealing and opening return the moved session; an error leaves the old one as it 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
@@ -142,6 +143,13 @@ class Session:
         """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
         ratchet = self.ratchet.tidy(now, limit)
         return self if ratchet is self.ratchet else replace(self, ratchet=ratchet)
+
+    @cached_property
+    def stored(self) -> bytes:
+        """What ``write`` writes, kept: an archived session is stored often and rarely changes."""
+        out = Writer()
+        self.write(out)
+        return out.finish()
 
     def write(self, out: Writer) -> None:
         """All fields in their order."""

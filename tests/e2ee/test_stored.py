@@ -8,7 +8,10 @@ with the keys and the letters that must open from it. They are never made anew.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,41 @@ def test_a_record_is_the_same_after_storing() -> None:
     assert record.to_bytes() == BUSY
     assert Record.from_bytes(record.to_bytes()) == record
     assert BUSY[0] == VERSION
+
+
+def parts(value: object) -> Iterator[object]:
+    """The value and everything it is made of."""
+    yield value
+    if is_dataclass(value) and not isinstance(value, type):
+        yield from chain.from_iterable(parts(getattr(value, each.name)) for each in fields(value))
+    elif isinstance(value, tuple):
+        yield from chain.from_iterable(map(parts, value))
+
+
+def test_record_is_immutable_all_the_way_down() -> None:
+    # A decoded record is kept in memory and shared by every step that uses it.
+    for part in parts(Record.from_bytes(BUSY)):
+        if is_dataclass(part):
+            with pytest.raises(FrozenInstanceError):
+                part.anything = None  # type: ignore[union-attr]
+        else:
+            assert isinstance(part, bytes | int | float | bool | tuple | None)
+
+
+def test_record_kept_in_memory_stores_as_a_decoded_one() -> None:
+    alice, bob = acquainted()
+    record = alice.kept
+    for step in range(8):
+        if step % 3 == 0:
+            record = session.start(record, alice.own, bob.bundle(), alice.rng, NOW)
+        sealed = session.seal(record, alice.own, b"x", alice.rng, NOW)
+        bob.read((sealed.kind, sealed.ciphertext))
+        bob.skip(step)
+        kind, ciphertext = bob.seal()
+        opened = session.open(sealed.record, alice.own, kind, ciphertext, NoPreKeys(), alice.rng, NOW)
+        record = opened.record
+        assert Record.from_bytes(record.to_bytes()).to_bytes() == record.to_bytes()
+        assert Record.from_bytes(record.to_bytes()) == record
 
 
 @QUICK
