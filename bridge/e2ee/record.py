@@ -12,7 +12,7 @@ from bridge.e2ee.state import Session
 from bridge.e2ee.storage import Reader, Writer
 from bridge.errors import LocalProtocolError
 
-VERSION = 1
+VERSION = 2
 # As in libsignal. Both ends may start a session at any time; the peer needs its older ones only for what
 # was under way then.
 MAX_ARCHIVED_SESSIONS = 40
@@ -62,16 +62,23 @@ class Record:
     def moved(self, old: Session, new: Session) -> Record:
         """With ``old`` replaced by ``new`` and promoted.
 
-        A session of an identity that the peer no longer has stays where it is: a late
-        message can be read, but nothing is ever sealed for an older identity again.
+        A session in which nothing may be sealed stays where it is: one of an identity that
+        the peer no longer has, or a receive-only one. A late message can be read there, and the
+        session that was started instead stays the current one.
         """
         if old is self.current:
             return replace(self, current=new)
-        if new.identity != self.identity:
+        if new.identity != self.identity or new.receive_only:
             archived = tuple(new if session is old else session for session in self.archived)
             return replace(self, archived=archived)
         others = tuple(session for session in self.archived if session is not old)
         return replace(replace(self, archived=others).shelved(), current=new)
+
+    def receive_only(self) -> Record:
+        """With all its sessions receive-only."""
+        current = None if self.current is None else replace(self.current, receive_only=True)
+        archived = tuple(replace(session, receive_only=True) for session in self.archived)
+        return replace(self, current=current, archived=archived)
 
     def tidy(self, now: float) -> Record:
         """Without skipped keys that are too old or, over all sessions, too many."""
@@ -86,7 +93,7 @@ class Record:
         return replace(self, current=current, archived=tuple(sessions))
 
     def to_bytes(self) -> bytes:
-        """The stored form, version 1; it holds private keys and is to be sealed at rest."""
+        """The stored form, in the newest version; it holds private keys and is to be sealed at rest."""
         out = Writer()
         out.number(VERSION, 1)
         out.raw(self.identity)
@@ -108,10 +115,11 @@ class Record:
         LocalProtocolError when it is damaged or was written by a newer program.
         """
         stored = Reader(data)
-        if stored.number(1) != VERSION:
+        version = stored.number(1)
+        if not 1 <= version <= VERSION:
             raise LocalProtocolError("a stored session is of a version that this program does not know")
         identity, has_current = stored.key(), stored.flag()
-        sessions = tuple(Session.read(stored) for _ in range(stored.number(1)))
+        sessions = tuple(Session.read(stored, version) for _ in range(stored.number(1)))
         retired = tuple(stored.key() for _ in range(stored.number(2)))
         stored.finish()
         if has_current and not sessions:

@@ -30,6 +30,7 @@ __all__ = [
     "can_seal",
     "glimpse",
     "open",
+    "restored",
     "seal",
     "start",
 ]
@@ -67,7 +68,10 @@ def start(record: Record | None, own: OwnKeys, bundle: PreKeyBundle, rng: Rng, n
 
 
 def can_seal(record: Record | None, now: float) -> bool:
-    """False when a bundle is needed first: no current session, or one unanswered for 30 days."""
+    """False when a bundle is needed first.
+
+    There is no current session, it is receive-only, or nobody answered it for 30 days.
+    """
     return record is not None and record.current is not None and record.current.can_seal(now)
 
 
@@ -119,6 +123,16 @@ def open(
     while (opened := opening.step()) is None:
         pass
     return opened
+
+
+def restored(record: Record) -> Record:
+    """Make all its sessions receive-only, because the record comes from a backup.
+
+    A restored sending chain gives keys that may have been used since the backup was made. A
+    session seals again when a message of the peer turns its ratchet; before that, ``can_seal`` is
+    false and a session started from a bundle takes its place.
+    """
+    return record.receive_only()
 
 
 def archive(record: Record) -> Record:

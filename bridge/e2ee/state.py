@@ -25,6 +25,8 @@ Kind = Literal["pkmsg", "msg"]
 # As in libsignal: a session that nobody answered for so long was probably never received, and the
 # peer's prekeys may be gone.
 MAX_UNACKNOWLEDGED_SECONDS = 30 * 24 * 3600
+# The first version of a record whose sessions have the flag.
+RECEIVE_ONLY_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Pending:
 class Session:
     """``identity`` (the peer's) and ``base_key`` (the initiator's) name it; ``created`` is in seconds.
 
-    ``pending`` is there while we started it and the peer has not answered.
+    ``pending`` is there while we started it and the peer has not answered. A session that
+    came from a backup is ``receive_only``: its sending chain may have sealed other messages
+    since, and a key never seals twice. The peer's next turn gives it a new chain and ends that.
     """
 
     identity: bytes
@@ -60,6 +64,7 @@ class Session:
     created: float
     pending: Pending | None
     ratchet: Ratchet
+    receive_only: bool = False
 
     @staticmethod
     def initiate(own: OwnKeys, bundle: PreKeyBundle, rng: Rng, now: float) -> Session:
@@ -87,7 +92,9 @@ class Session:
         return Session(message.identity, message.base_key, message.registration_id, now, None, ratchet)
 
     def can_seal(self, now: float) -> bool:
-        """False when we started it more than 30 days ago and the peer never answered."""
+        """False when it is receive-only, or when we started it over 30 days ago without an answer."""
+        if self.receive_only:
+            return False
         return self.pending is None or now - self.created <= MAX_UNACKNOWLEDGED_SECONDS
 
     def seal(self, own: OwnKeys, plaintext: bytes) -> tuple[Session, Kind, bytes]:
@@ -137,7 +144,8 @@ class Session:
             ratchet = self.ratchet.turned(root, reach, rng, now)
         else:
             ratchet = self.ratchet.moved(reach, now)
-        return replace(self, pending=None, ratchet=ratchet), plaintext
+        receive_only = self.receive_only and not turning
+        return replace(self, pending=None, ratchet=ratchet, receive_only=receive_only), plaintext
 
     def tidy(self, now: float, limit: int) -> Session:
         """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
@@ -161,10 +169,13 @@ class Session:
         if self.pending is not None:
             self.pending.write(out)
         self.ratchet.write(out)
+        out.number(self.receive_only, 1)
 
     @staticmethod
-    def read(data: Reader) -> Session:
-        """The reverse of ``write``."""
+    def read(data: Reader, version: int) -> Session:
+        """The reverse of ``write``, for any version of a record; version 1 has no ``receive_only``."""
         identity, base_key, registration_id, created = data.key(), data.key(), data.number(4), data.time()
         pending = Pending.read(data) if data.flag() else None
-        return Session(identity, base_key, registration_id, created, pending, Ratchet.read(data))
+        ratchet = Ratchet.read(data)
+        receive_only = data.flag() if version >= RECEIVE_ONLY_VERSION else False
+        return Session(identity, base_key, registration_id, created, pending, ratchet, receive_only)

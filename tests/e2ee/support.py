@@ -130,6 +130,10 @@ class End:
         moved = replace(current, ratchet=replace(current.ratchet, sending=sending))
         self.stored = replace(self.kept, current=moved).to_bytes()
 
+    def restore(self, backup: Record) -> None:
+        """Go back to a record of a backup."""
+        self.stored = session.restored(backup).to_bytes()
+
     def archive(self) -> None:
         self.stored = session.archive(self.kept).to_bytes()
 

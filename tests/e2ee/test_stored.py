@@ -1,8 +1,8 @@
 """The stored form of a record: round trips, older versions, damage.
 
 ``records/version-N.json`` holds one record of each version that was ever written, made by
-two ends of ours (``acquainted`` of support.py with letters skipped and a session archived),
-with the keys and the letters that must open from it. They are never made anew.
+two ends of ours (letters skipped, a session archived and, from version 2 on, restored), with
+the keys and the letters that must open from it. They are never made anew.
 """
 
 from __future__ import annotations
@@ -119,6 +119,8 @@ def test_a_record_of_every_version_opens_and_goes_on(version: int) -> None:
     saved = json.loads((FOLDER / f"version-{version}.json").read_text())
     own = OwnKeys(saved["registration_id"], key_pair(bytes.fromhex(saved["identity"])))
     record = Record.from_bytes(bytes.fromhex(saved["record"]))
+    flags = saved.get("receive_only", [False] * len(record.sessions))
+    assert [each.receive_only for each in record.sessions] == flags
     for letter in saved["letters"]:
         opened = session.open(
             record, own, letter["kind"], bytes.fromhex(letter["ciphertext"]), NoPreKeys(), dice("on"), NOW
