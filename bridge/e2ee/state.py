@@ -46,6 +46,8 @@ class Pending:
     def read(data: Reader) -> Pending:
         """The reverse of ``write``."""
         has_prekey, prekey_id, signed_prekey_id = data.flag(), data.number(4), data.number(4)
+        if prekey_id and not has_prekey:
+            raise LocalProtocolError("a stored session is damaged")
         return Pending(prekey_id if has_prekey else None, signed_prekey_id)
 
 

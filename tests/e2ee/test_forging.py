@@ -39,7 +39,7 @@ FIRST = first_letter()[2]
 
 @QUICK
 @given(st.integers(0, len(PLAIN[1]) - 1), st.integers(0, 7))
-def test_a_plain_message_with_any_bit_changed_is_refused(position: int, bit: int) -> None:
+def test_plain_message_with_flipped_bit_is_rejected(position: int, bit: int) -> None:
     alice, bob = acquainted()
     kind, ciphertext = alice.seal()
     changed = bytearray(ciphertext)
@@ -50,7 +50,7 @@ def test_a_plain_message_with_any_bit_changed_is_refused(position: int, bit: int
 
 @QUICK
 @given(st.integers(0, len(FIRST[1]) - 1), st.integers(0, 7))
-def test_a_first_message_with_any_bit_changed_starts_nothing_else(position: int, bit: int) -> None:
+def test_first_message_with_flipped_bit_starts_no_other_session(position: int, bit: int) -> None:
     # Outside the MAC are only the low half of the first byte, the registration id and field numbers that
     # become unknown or the like; whatever is opened has the same text, sender and session.
     alice, bob, (kind, ciphertext) = first_letter()
@@ -69,13 +69,13 @@ def test_a_first_message_with_any_bit_changed_starts_nothing_else(position: int,
 
 
 @pytest.mark.parametrize("size", range(0, len(PLAIN[1]), 3))
-def test_a_truncated_plain_message_is_refused(size: int) -> None:
+def test_truncated_plain_message_is_rejected(size: int) -> None:
     alice, bob = acquainted()
     assert_refused(bob, ("msg", alice.seal()[1][:size]), BadMessage)
 
 
 @pytest.mark.parametrize("size", range(0, len(FIRST[1]), 5))
-def test_a_truncated_first_message_is_refused(size: int) -> None:
+def test_truncated_first_message_is_rejected(size: int) -> None:
     _, bob, (kind, ciphertext) = first_letter()
     assert_refused(bob, (kind, ciphertext[:size]), BadMessage)
 
@@ -104,13 +104,13 @@ def test_replay_into_an_archived_session_is_key_gone() -> None:
 
 @QUICK
 @given(st.binary(max_size=120), st.sampled_from(["msg", "pkmsg"]))
-def test_any_bytes_are_refused(data: bytes, kind: session.Kind) -> None:
+def test_arbitrary_bytes_are_rejected(data: bytes, kind: session.Kind) -> None:
     _, bob = acquainted()
     for start in (b"", b"\x33"):
         assert_refused(bob, (kind, start + data), BadMessage)
 
 
-def test_the_wrong_kind_is_refused() -> None:
+def test_wrong_kind_is_rejected() -> None:
     alice, bob, (_, ciphertext) = first_letter()
     assert_refused(bob, ("msg", ciphertext))
     bob.read(("pkmsg", ciphertext))
@@ -118,7 +118,7 @@ def test_the_wrong_kind_is_refused() -> None:
     assert_refused(bob, ("pkmsg", alice.seal()[1]), BadMessage)
 
 
-def test_a_message_for_somebody_else_is_refused() -> None:
+def test_message_for_another_receiver_is_rejected() -> None:
     alice, bob = acquainted()
     carol = End("carol")
     alice.stored = None
@@ -134,13 +134,13 @@ def carol_letter(alice: End, carol: End) -> bytes:
     return alice.seal()[1]
 
 
-def test_a_message_sent_back_to_its_writer_is_refused() -> None:
+def test_reflected_message_is_rejected() -> None:
     alice, bob = acquainted()
     assert_refused(alice, alice.seal(), BadMessage)
     del bob
 
 
-def test_another_identity_around_a_known_session_is_refused() -> None:
+def test_swapped_identity_around_known_session_is_rejected() -> None:
     # The outer part has no MAC. Who could swap the identity there could make a stranger of a friend.
     alice, bob, (kind, ciphertext) = first_letter()
     second = read_prekey_message(alice.seal()[1])
@@ -157,7 +157,7 @@ def test_another_identity_around_a_known_session_is_refused() -> None:
     assert_refused(bob, ("pkmsg", swapped), BadMessage)
 
 
-def test_a_first_message_whose_identity_is_not_its_writers_is_refused() -> None:
+def test_first_message_under_foreign_identity_is_rejected() -> None:
     # Mallory knows alice's identity key, not its private half: X3DH gives another secret.
     mallory, bob = End("mallory"), End("bob")
     mallory.start(bob.bundle())
@@ -174,7 +174,7 @@ def test_a_first_message_whose_identity_is_not_its_writers_is_refused() -> None:
 
 
 @pytest.mark.parametrize("which", ["base_key", "identity", "ratchet_key"])
-def test_keys_of_low_order_are_refused(which: str) -> None:
+def test_low_order_keys_are_rejected(which: str) -> None:
     _, bob, (_, ciphertext) = first_letter()
     message = read_prekey_message(ciphertext)
     covered, mac = message.message.covered, message.message.mac
@@ -194,7 +194,7 @@ def test_keys_of_low_order_are_refused(which: str) -> None:
     del alice
 
 
-def test_a_forged_far_jump_draws_no_randomness_and_moves_nothing() -> None:
+def test_forged_far_jump_draws_no_randomness() -> None:
     alice, bob = acquainted()
     alice.skip(20_000)
     _, ciphertext = alice.seal()
@@ -206,7 +206,7 @@ def test_a_forged_far_jump_draws_no_randomness_and_moves_nothing() -> None:
     assert_refused(bob, ("msg", ciphertext[:-1] + bytes([ciphertext[-1] ^ 1])), BadMessage)
 
 
-def test_an_oversized_message_is_refused_before_any_key_is_looked_for() -> None:
+def test_oversized_message_is_rejected_before_key_lookup() -> None:
     class Untouchable:
         def one_time(self, id: int) -> KeyPair | None:
             raise AssertionError(id)
@@ -229,7 +229,7 @@ def test_an_oversized_message_is_refused_before_any_key_is_looked_for() -> None:
     del alice
 
 
-def test_wrong_padding_and_a_wrong_mac_are_one_error() -> None:
+def test_wrong_padding_and_wrong_mac_give_one_error() -> None:
     # A peer may seal what has no right padding; nobody may learn from the answer which of both it was.
     texts = []
     for wrong in ("padding", "mac"):
@@ -246,7 +246,7 @@ def test_wrong_padding_and_a_wrong_mac_are_one_error() -> None:
     assert texts[0] == texts[1]
 
 
-def test_a_failed_first_message_spends_no_prekey() -> None:
+def test_failed_first_message_spends_no_prekey() -> None:
     alice, bob, (kind, ciphertext) = first_letter()
     assert_refused(bob, (kind, ciphertext[:-30] + bytes(1) + ciphertext[-29:]))
     assert len(bob.unspent) == 1

@@ -37,7 +37,7 @@ def seed(index: int) -> bytes:
 
 @QUICK
 @given(st.permutations(range(12)))
-def test_in_any_order_each_message_gets_its_seed_once(order: list[int]) -> None:
+def test_each_message_gets_its_seed_once_in_any_order(order: list[int]) -> None:
     chain = START
     for counter in order:
         found = reach(chain, counter)
@@ -48,20 +48,20 @@ def test_in_any_order_each_message_gets_its_seed_once(order: list[int]) -> None:
     assert chain.chain.index == 12 and chain.skipped == NOTHING_SKIPPED
 
 
-def test_looking_for_a_message_moves_nothing() -> None:
+def test_search_leaves_the_chain_unchanged() -> None:
     before = reach(START, 5).move(NOW)
     reach(before, 9)
     reach(before, 2)
     assert before == reach(START, 5).move(NOW)
 
 
-def test_the_longest_jump_is_allowed_and_one_more_is_not() -> None:
+def test_jump_limit_is_exact() -> None:
     assert reach(START, MAX_JUMP).counter == MAX_JUMP
     with pytest.raises(BadMessage, match="too far"):
         reach(START, MAX_JUMP + 1)
 
 
-def test_a_full_chain_keeps_2000_skipped_keys_and_forgets_the_oldest() -> None:
+def test_full_chain_evicts_oldest_skipped_key() -> None:
     full = reach(START, MAX_SKIPPED_KEYS_PER_CHAIN).move(NOW)
     assert len(full.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
     assert reach(full, 0).seed == seed(0)
@@ -73,7 +73,7 @@ def test_a_full_chain_keeps_2000_skipped_keys_and_forgets_the_oldest() -> None:
     assert reach(over, MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
 
 
-def test_a_long_jump_keeps_the_last_2000_of_those_jumped_over() -> None:
+def test_long_jump_keeps_last_2000_skipped_keys() -> None:
     moved = reach(START, 5_000).move(NOW)
     assert len(moved.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
     assert reach(moved, 3_000).seed == seed(3_000)
@@ -81,7 +81,7 @@ def test_a_long_jump_keeps_the_last_2000_of_those_jumped_over() -> None:
         reach(moved, 2_999)
 
 
-def test_skipped_keys_are_kept_for_31_days_and_no_longer() -> None:
+def test_skipped_keys_expire_after_31_days() -> None:
     early = reach(START, 2).move(NOW)
     later = reach(early, 5).move(NOW + 100)
     assert len(later.skipped) == 4
@@ -94,13 +94,13 @@ def test_skipped_keys_are_kept_for_31_days_and_no_longer() -> None:
 
 
 @pytest.mark.parametrize("now", [-5.0, 0.0, 2.0**40])
-def test_a_mad_clock_does_no_harm(now: float) -> None:
+def test_skipping_accepts_any_clock(now: float) -> None:
     assert len(reach(START, 3).move(now).skipped) == 3
 
 
 @QUICK
 @given(st.sets(st.integers(0, 40)), st.integers(0, 40))
-def test_skipped_keys_are_found_and_taken_one_by_one(counters: set[int], wanted: int) -> None:
+def test_skipped_keys_are_found_and_removed_singly(counters: set[int], wanted: int) -> None:
     keys = {counter: ChainKey(bytes([counter]) * 32, counter) for counter in counters}
     skipped = NOTHING_SKIPPED.added((keys[counter] for counter in sorted(counters)), NOW)
     assert len(skipped) == len(counters)
@@ -113,7 +113,7 @@ def test_skipped_keys_are_found_and_taken_one_by_one(counters: set[int], wanted:
     assert all(left.find(counter) == keys[counter].seed() for counter in counters - {wanted})
 
 
-def test_an_entry_has_forty_bytes() -> None:
+def test_skipped_entry_has_40_bytes() -> None:
     skipped = SkippedKeys().added([ChainKey(b"k" * 32, 7)], 1.0)
     assert skipped.packed == b"\x00\x00\x00\x07" + b"\x00\x00\x00\x01" + ChainKey(b"k" * 32, 7).seed()
     assert len(skipped.packed) == ENTRY_BYTES == 40

@@ -20,7 +20,7 @@ from bridge.errors import LocalProtocolError
 from tests.e2ee.support import NOW, End, acquainted
 
 
-def test_without_a_record_a_bundle_is_needed() -> None:
+def test_no_record_needs_a_bundle() -> None:
     alice = End("alice")
     assert not alice.can_seal()
     with pytest.raises(LocalProtocolError):
@@ -29,7 +29,7 @@ def test_without_a_record_a_bundle_is_needed() -> None:
         alice.open(("msg", acquainted()[0].seal()[1]))
 
 
-def test_an_unanswered_session_is_usable_for_30_days_and_no_longer() -> None:
+def test_unanswered_session_expires_after_30_days() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     alice.now = NOW + MAX_UNACKNOWLEDGED_SECONDS
@@ -41,14 +41,14 @@ def test_an_unanswered_session_is_usable_for_30_days_and_no_longer() -> None:
         alice.seal()
 
 
-def test_an_answered_session_has_no_end() -> None:
+def test_answered_session_never_expires() -> None:
     alice, bob = acquainted()
     alice.now = bob.now = NOW + 100 * MAX_UNACKNOWLEDGED_SECONDS
     assert alice.can_seal() and bob.can_seal()
     assert bob.read(alice.seal(b"after years")) == b"after years"
 
 
-def test_any_answer_ends_the_repeating_of_prekeys() -> None:
+def test_any_answer_ends_prekey_messages() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     letters = [alice.seal(b"%d" % number) for number in range(3)]
@@ -61,7 +61,7 @@ def test_any_answer_ends_the_repeating_of_prekeys() -> None:
     assert alice.read(lost) == b"hello"
 
 
-def test_a_repeated_first_message_spends_its_prekey_once() -> None:
+def test_repeated_first_message_spends_prekey_once() -> None:
     alice, bob = End("alice"), End("bob")
     bundle = bob.bundle()
     alice.start(bundle)
@@ -72,7 +72,7 @@ def test_a_repeated_first_message_spends_its_prekey_once() -> None:
 
 
 @pytest.mark.parametrize("which", ["signed", "unspent"])
-def test_an_unknown_prekey_is_named_and_nothing_moves(which: str) -> None:
+def test_unknown_prekey_is_reported_without_state_change(which: str) -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     getattr(bob, which).clear()
@@ -81,7 +81,7 @@ def test_an_unknown_prekey_is_named_and_nothing_moves(which: str) -> None:
     assert bob.stored is None
 
 
-def test_after_archiving_a_bundle_is_needed_and_late_letters_are_read() -> None:
+def test_archived_session_reads_late_messages_only() -> None:
     alice, bob = acquainted()
     late = bob.seal(b"late")
     alice.archive()
@@ -91,7 +91,7 @@ def test_after_archiving_a_bundle_is_needed_and_late_letters_are_read() -> None:
     assert alice.can_seal() and len(alice.kept.sessions) == 1
 
 
-def test_archiving_twice_is_archiving_once() -> None:
+def test_archiving_is_idempotent() -> None:
     alice, _ = acquainted()
     alice.archive()
     once = alice.stored
@@ -99,7 +99,7 @@ def test_archiving_twice_is_archiving_once() -> None:
     assert alice.stored == once
 
 
-def test_an_archived_session_no_longer_repeats_its_prekeys() -> None:
+def test_archiving_clears_the_pending_prekeys() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     assert alice.kept.current is not None and alice.kept.current.pending is not None
@@ -107,7 +107,7 @@ def test_an_archived_session_no_longer_repeats_its_prekeys() -> None:
     assert alice.kept.archived[0].pending is None
 
 
-def test_40_archived_sessions_are_kept_newest_first_and_the_oldest_goes() -> None:
+def test_archive_keeps_newest_40_sessions() -> None:
     alice, bob = acquainted()
     oldest = bob.seal(b"oldest")
     base_keys = []
@@ -126,7 +126,7 @@ def test_40_archived_sessions_are_kept_newest_first_and_the_oldest_goes() -> Non
         alice.read(oldest)
 
 
-def test_a_replayed_first_message_starts_nothing_even_when_its_session_was_dropped() -> None:
+def test_replayed_first_message_of_dropped_session_is_refused() -> None:
     # Without a one-time prekey nothing else would stop it.
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle(one_time=False))
@@ -143,7 +143,7 @@ def test_a_replayed_first_message_starts_nothing_even_when_its_session_was_dropp
     assert bob.stored == before
 
 
-def test_256_base_keys_of_dropped_sessions_are_remembered() -> None:
+def test_base_keys_of_256_dropped_sessions_are_kept() -> None:
     alice, bob = End("alice"), End("bob")
     record: Record | None = None
     bundle, base_keys = bob.bundle(), []
@@ -156,7 +156,7 @@ def test_256_base_keys_of_dropped_sessions_are_remembered() -> None:
     assert Record.from_bytes(record.to_bytes()) == record
 
 
-def test_a_prekey_message_of_an_archived_session_promotes_it() -> None:
+def test_prekey_message_promotes_its_archived_session() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     first, second = alice.seal(b"1"), alice.seal(b"2")
@@ -168,7 +168,7 @@ def test_a_prekey_message_of_an_archived_session_promotes_it() -> None:
     assert bob.kept.sessions[0].base_key == base_key
 
 
-def test_a_new_identity_replaces_the_old_one_and_is_reported() -> None:
+def test_new_identity_replaces_old_and_is_reported() -> None:
     alice, bob = acquainted()
     old = alice.own.identity.public
     again = End("alice, reinstalled")
@@ -179,7 +179,7 @@ def test_a_new_identity_replaces_the_old_one_and_is_reported() -> None:
     assert again.read(bob.seal(b"hi")) == b"hi"
 
 
-def test_a_late_letter_of_an_old_identity_is_read_but_never_answered_to() -> None:
+def test_session_of_old_identity_reads_but_is_not_promoted() -> None:
     alice, bob = acquainted()
     late = alice.seal(b"written before")
     again = End("alice, reinstalled")
@@ -194,7 +194,7 @@ def test_a_late_letter_of_an_old_identity_is_read_but_never_answered_to() -> Non
         bob.open(late)
 
 
-def test_a_bundle_with_a_new_identity_makes_it_the_peers() -> None:
+def test_bundle_replaces_identity() -> None:
     alice, bob = acquainted()
     again = End("bob, reinstalled")
     alice.start(again.bundle())
@@ -203,7 +203,7 @@ def test_a_bundle_with_a_new_identity_makes_it_the_peers() -> None:
     assert bob.own.identity.public in {each.identity for each in alice.kept.archived}
 
 
-def test_five_receiving_chains_are_kept() -> None:
+def test_record_keeps_five_receiving_chains() -> None:
     alice, bob = acquainted()
     for _ in range(MAX_RECEIVING_CHAINS + 2):
         bob.read(alice.seal())
@@ -224,7 +224,7 @@ def with_one_skipped_more(end: End, other: End, count: int) -> None:
     end.read(other.seal())
 
 
-def test_a_record_keeps_10000_skipped_keys_and_takes_the_oldest_for_more() -> None:
+def test_record_evicts_oldest_skipped_keys_above_10000() -> None:
     alice, bob = acquainted()
     for _ in range(MAX_RECEIVING_CHAINS):
         with_one_skipped_more(alice, bob, 2_000)
@@ -239,7 +239,7 @@ def test_a_record_keeps_10000_skipped_keys_and_takes_the_oldest_for_more() -> No
     assert [len(chain.skipped) for chain in archived.ratchet.receiving] == [1_997, 2_000, 2_000, 2_000, 2_000]
 
 
-def test_the_stored_form_of_the_largest_record_is_bounded() -> None:
+def test_stored_size_of_largest_record_is_bounded() -> None:
     # 41 sessions, 5 chains each, 10,000 skipped keys, 256 base keys: under 500 kB.
     alice, bob = acquainted()
     for _ in range(MAX_RECEIVING_CHAINS):
@@ -254,7 +254,7 @@ def test_the_stored_form_of_the_largest_record_is_bounded() -> None:
     assert Record.from_bytes(largest.to_bytes()) == largest
 
 
-def test_old_skipped_keys_go_when_the_next_letter_is_read() -> None:
+def test_expired_skipped_keys_are_removed_at_next_message() -> None:
     alice, bob = acquainted()
     bob.skip(5)
     alice.read(bob.seal())

@@ -48,14 +48,14 @@ def test_restored_record_cannot_seal() -> None:
         alice.seal()
 
 
-def test_restoring_twice_is_restoring_once() -> None:
+def test_restoring_is_idempotent() -> None:
     alice, _ = both_sessions()
     once = session.restored(alice.kept)
     assert session.restored(once) == once
     assert session.restored(Record(alice.kept.identity)).sessions == ()
 
 
-def test_message_without_turn_is_read_and_sealing_stays_off() -> None:
+def test_message_without_turn_leaves_session_receive_only() -> None:
     alice, bob = acquainted()
     late = [bob.seal(b"1"), bob.seal(b"2")]
     alice.restore(alice.kept)
@@ -88,7 +88,7 @@ def test_failed_turn_leaves_the_session_receive_only() -> None:
     assert alice.read((kind, ciphertext)) == b"hello" and alice.can_seal()
 
 
-def test_new_session_seals_and_late_messages_do_not_replace_it() -> None:
+def test_late_message_does_not_replace_new_session() -> None:
     alice, bob = acquainted()
     late = [bob.seal(b"1"), bob.seal(b"2")]
     alice.restore(alice.kept)
@@ -181,7 +181,7 @@ def try_to_read(end: End, letter: Letter) -> None:
         return
 
 
-def test_without_the_mark_a_restored_session_repeats_a_key() -> None:
+def test_unmarked_restored_session_repeats_a_key() -> None:
     # What the flag is for.
     alice, _ = acquainted()
     backup = alice.stored
@@ -190,7 +190,7 @@ def test_without_the_mark_a_restored_session_repeats_a_key() -> None:
     assert key_of(alice.seal(b"after")) == key_of(first)
 
 
-def test_libsignal_goes_on_in_the_new_session(libsignal: Program) -> None:
+def test_libsignal_continues_in_the_new_session(libsignal: Program) -> None:
     ours, theirs = End("restored"), Theirs(libsignal.person("restored"))
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"1"))

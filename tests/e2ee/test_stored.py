@@ -55,7 +55,7 @@ def busy() -> End:
 BUSY = busy().kept.to_bytes()
 
 
-def test_a_record_is_the_same_after_storing() -> None:
+def test_record_round_trips() -> None:
     record = Record.from_bytes(BUSY)
     assert record.to_bytes() == BUSY
     assert Record.from_bytes(record.to_bytes()) == record
@@ -99,7 +99,7 @@ def test_record_kept_in_memory_stores_as_a_decoded_one() -> None:
 
 @QUICK
 @given(st.lists(st.sampled_from("aAbBsx"), max_size=25))
-def test_any_record_is_the_same_after_storing(steps: list[str]) -> None:
+def test_any_record_round_trips(steps: list[str]) -> None:
     alice, bob = acquainted()
     for step in steps:
         end, other = (alice, bob) if step in "aAs" else (bob, alice)
@@ -115,7 +115,7 @@ def test_any_record_is_the_same_after_storing(steps: list[str]) -> None:
 
 
 @pytest.mark.parametrize("version", range(1, VERSION + 1))
-def test_a_record_of_every_version_opens_and_goes_on(version: int) -> None:
+def test_record_of_every_version_can_be_used(version: int) -> None:
     saved = json.loads((FOLDER / f"version-{version}.json").read_text())
     own = OwnKeys(saved["registration_id"], key_pair(bytes.fromhex(saved["identity"])))
     record = Record.from_bytes(bytes.fromhex(saved["record"]))
@@ -131,12 +131,12 @@ def test_a_record_of_every_version_opens_and_goes_on(version: int) -> None:
 
 
 @pytest.mark.parametrize("version", [0, VERSION + 1, 255])
-def test_a_record_of_a_newer_program_is_refused(version: int) -> None:
+def test_record_of_unknown_version_is_rejected(version: int) -> None:
     with pytest.raises(LocalProtocolError, match="version"):
         Record.from_bytes(bytes([version]) + BUSY[1:])
 
 
-def test_a_truncated_or_longer_record_is_refused() -> None:
+def test_truncated_or_longer_record_is_rejected() -> None:
     for size in range(len(BUSY)):
         with pytest.raises(LocalProtocolError):
             Record.from_bytes(BUSY[:size])
@@ -146,7 +146,7 @@ def test_a_truncated_or_longer_record_is_refused() -> None:
 
 @QUICK
 @given(st.integers(0, len(BUSY) - 1), st.integers(1, 255))
-def test_a_damaged_record_is_refused_or_stays_a_record(position: int, change: int) -> None:
+def test_damaged_record_is_rejected_or_round_trips(position: int, change: int) -> None:
     damaged = bytearray(BUSY)
     damaged[position] ^= change
     try:
@@ -158,14 +158,14 @@ def test_a_damaged_record_is_refused_or_stays_a_record(position: int, change: in
 
 @QUICK
 @given(st.binary(max_size=300))
-def test_any_bytes_give_a_record_or_an_error_of_ours(data: bytes) -> None:
+def test_arbitrary_bytes_parse_or_raise_local_error(data: bytes) -> None:
     for start in (b"", bytes([VERSION])):
         with suppress(LocalProtocolError):
             record = Record.from_bytes(start + data)
             assert Record.from_bytes(record.to_bytes()) == record
 
 
-def test_a_record_that_says_it_has_a_session_and_has_none_is_refused() -> None:
+def test_record_without_its_current_session_is_rejected() -> None:
     with pytest.raises(LocalProtocolError, match="damaged"):
         Record.from_bytes(bytes([VERSION]) + bytes(32) + b"\x01\x00\x00\x00")
     assert Record.from_bytes(bytes([VERSION]) + bytes(32) + b"\x00\x00\x00\x00").sessions == ()

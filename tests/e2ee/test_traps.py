@@ -25,14 +25,14 @@ from tests.e2ee.peer import libsignal
 from tests.e2ee.support import NOW, End, acquainted, run
 
 
-def test_the_first_message_carries_its_zero_counters() -> None:
+def test_first_message_carries_zero_counters() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     covered = read_prekey_message(alice.seal()[1]).message.covered
     assert covered[36:40] == b"\x10\x00\x18\x00"
 
 
-def test_everything_we_send_begins_with_0x33() -> None:
+def test_every_message_begins_with_0x33() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     first = alice.seal()
@@ -41,7 +41,7 @@ def test_everything_we_send_begins_with_0x33() -> None:
 
 
 @pytest.mark.parametrize("first_byte", [0x30, 0x32, 0x34, 0x3F])
-def test_the_mac_is_over_the_first_byte_as_it_was_received(first_byte: int) -> None:
+def test_mac_covers_first_byte_as_received(first_byte: int) -> None:
     alice, bob = acquainted()
     current = alice.kept.current
     assert current is not None
@@ -51,7 +51,7 @@ def test_the_mac_is_over_the_first_byte_as_it_was_received(first_byte: int) -> N
     assert bob.read(("msg", covered + mac)) == b"hello"
 
 
-def test_the_mac_names_the_writer_first() -> None:
+def test_mac_covers_writer_identity_first() -> None:
     alice, bob = acquainted()
     current = alice.kept.current
     assert current is not None
@@ -63,7 +63,7 @@ def test_the_mac_names_the_writer_first() -> None:
         bob.open(("msg", message.covered + tag(keys, theirs, ours, message.covered)))
 
 
-def test_counter_of_restored_sender_is_key_gone_in_a_new_ciphertext() -> None:
+def test_new_message_of_restored_sender_is_key_gone() -> None:
     # A sender restored from a backup repeats counters. Dropping this as a duplicate would lose the text.
     alice, bob = acquainted()
     backup = alice.stored
@@ -74,7 +74,7 @@ def test_counter_of_restored_sender_is_key_gone_in_a_new_ciphertext() -> None:
         bob.read(letter)
 
 
-def test_sealing_twice_from_one_record_loses_the_second_text() -> None:
+def test_sealing_twice_from_one_record_loses_a_message() -> None:
     # Why a record has one writer: both messages have the same keys, and only one of them is read.
     alice, bob = acquainted()
     one = session.seal(alice.record, alice.own, b"one", alice.rng, NOW)
@@ -86,7 +86,7 @@ def test_sealing_twice_from_one_record_loses_the_second_text() -> None:
 
 
 @pytest.mark.parametrize(("sent", "previous"), [(1, 0), (2, 1), (5, 4)])
-def test_the_previous_counter_is_a_last_index_and_not_a_count(sent: int, previous: int) -> None:
+def test_previous_counter_is_a_last_index(sent: int, previous: int) -> None:
     alice, bob = acquainted()
     letters = [alice.seal() for _ in range(sent)]
     bob.read(letters[-1])
@@ -94,7 +94,7 @@ def test_the_previous_counter_is_a_last_index_and_not_a_count(sent: int, previou
     assert read_message(alice.seal()[1]).previous_counter == previous
 
 
-def test_the_previous_counter_is_zero_when_the_chain_before_sent_nothing() -> None:
+def test_previous_counter_is_zero_after_unused_chain() -> None:
     _, bob = acquainted()
     assert read_message(bob.seal()[1]).previous_counter == 0
 
@@ -121,7 +121,7 @@ def test_key_gone_in_one_session_ends_the_search() -> None:
         bob.read(letter)
 
 
-def test_no_repr_shows_a_key_or_a_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_repr_shows_no_key_or_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     alice, bob = acquainted()
     alice.skip(2)
@@ -149,7 +149,7 @@ def test_no_repr_shows_a_key_or_a_text(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.records == []
 
 
-def test_no_error_shows_a_key_or_a_text() -> None:
+def test_errors_show_no_key_or_text() -> None:
     alice, bob = acquainted()
     _, ciphertext = alice.seal(b"a very private text")
     for broken in (ciphertext[:-1], ciphertext[:40], b"\x43" + ciphertext[1:], ciphertext + b"x"):
@@ -158,7 +158,7 @@ def test_no_error_shows_a_key_or_a_text() -> None:
         assert str(caught.value).isascii() and len(str(caught.value)) < 80
 
 
-def test_a_glimpse_says_what_is_needed_to_judge_and_load() -> None:
+def test_glimpse_reads_identity_and_prekey_ids() -> None:
     alice, bob = End("alice"), End("bob")
     bundle = bob.bundle()
     alice.start(bundle)
@@ -171,7 +171,7 @@ def test_a_glimpse_says_what_is_needed_to_judge_and_load() -> None:
         glimpse(b"\x33")
 
 
-def test_the_largest_text_is_sealed_and_a_larger_one_is_not() -> None:
+def test_plaintext_size_limit_is_exact() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
     overhead = len(alice.seal(b"")[1]) + 4
@@ -185,7 +185,7 @@ def test_the_largest_text_is_sealed_and_a_larger_one_is_not() -> None:
     assert alice.stored == before
 
 
-def test_a_sending_chain_ends_before_its_counter_does() -> None:
+def test_sending_chain_ends_before_counter_overflow() -> None:
     alice, bob = acquainted()
     current = alice.kept.current
     assert current is not None
@@ -201,7 +201,7 @@ def test_a_sending_chain_ends_before_its_counter_does() -> None:
     del bob
 
 
-def test_the_foreign_library_is_the_last_one_that_knows_version_3() -> None:
+def test_libsignal_is_pinned_to_last_x3dh_release() -> None:
     # From 0.75 on libsignal refuses X3DH; a caret in the version would bring that one.
     package = json.loads((libsignal.FOLDER / "package.json").read_text())
     assert package["dependencies"] == {"@signalapp/libsignal-client": "0.72.1"}
