@@ -25,18 +25,35 @@ def peer() -> Iterator[Program]:
         yield program
 
 
+# What every JavaScript object inherits: Baileys looks words up in plain objects and finds these.
+INHERITED = {
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+}
+
+
 def _plain(text: str) -> bool:
-    # Baileys reads an @ as an identifier; a number as an attribute's name moves to the
-    # front in JavaScript; and "__proto__" is no ordinary name there.
-    return "@" not in text and not text.isdecimal() and not text.startswith("__")
+    # Baileys reads an @ as an identifier.
+    return "@" not in text and not text.startswith("__") and text not in INHERITED
 
 
-plain_names = names.filter(_plain)
-plain_texts = texts.filter(lambda text: "@" not in text)
+# A number as an attribute's name moves to the front in JavaScript.
+plain_names = names.filter(lambda name: _plain(name) and not name.isdecimal())
+plain_texts = texts.filter(_plain)
 # What Baileys writes the same way as we do: no devices, no fourth kind of identifier.
 # (What follows an underscore in a user is an "agent" to them, and is left out.)
 common_jids = jids.filter(
-    lambda jid: not jid.device and jid.server not in ("interop", "msgr") and "_" not in jid.user
+    lambda jid: (
+        not jid.device
+        and jid.server not in ("interop", "msgr")
+        and "_" not in jid.user
+        and jid.user not in INHERITED
+    )
 )
 
 
