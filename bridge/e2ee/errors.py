@@ -17,15 +17,15 @@ class KeyGone(RemoteProtocolError):
 
 
 class NoSession(RemoteProtocolError):
-    """There is no session it could belong to: ask the sender to start a new one."""
+    """The record has no session for the message: ask the sender to start a new one."""
 
 
 class UnknownPreKey(RemoteProtocolError):
-    """It names a prekey that we do not have (any more): ask the sender to start a new session."""
+    """The message names a prekey that we do not have: ask the sender to start a new session."""
 
 
 class BadMessage(RemoteProtocolError):
-    """Forged, truncated, of another version, or out of reach.
+    """Forged, truncated, of another version, or too far ahead.
 
-    One error and one text for a wrong MAC and wrong padding, so that nobody can tell them apart.
+    A wrong MAC and wrong padding give the same text, so that a sender cannot tell them apart.
     """

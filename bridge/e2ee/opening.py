@@ -36,7 +36,7 @@ from bridge.errors import LocalProtocolError
 
 @dataclass(frozen=True)
 class Opened:
-    """A message read: commit all of it together.
+    """An opened message: commit all of it together.
 
     ``spent_prekey`` is the id of the one-time prekey to delete. ``identity`` is that of
     the session it came in; ``identity_changed`` says that the record had another before.
@@ -50,10 +50,10 @@ class Opened:
 
 
 class PreKeys(Protocol):
-    """Our own prekeys by id; None for one that we do not have (any more)."""
+    """Our own prekeys by id; None for one that we do not have."""
 
     def one_time(self, id: int) -> KeyPair | None:
-        """A one-time prekey that was not spent."""
+        """An unspent one-time prekey."""
 
     def signed(self, id: int) -> KeyPair | None:
         """A signed prekey, kept for at least 30 days after its successor was published."""
@@ -113,12 +113,12 @@ class Opening:
             if known.identity != message.identity:
                 raise BadMessage("the identity is not that of the session")
             session, plaintext = yield from self._in_session(known, message.message)
-            return self._opened(before.moved(known, session), before, session, plaintext)
+            return self._opened(before.with_moved_session(known, session), before, session, plaintext)
         if message.base_key in before.retired:
             raise NoSession("the session of this message was dropped")
         session = yield from self._respond(message, prekeys)
         session, plaintext = yield from self._in_session(session, message.message)
-        return self._opened(before.begun(session), before, session, plaintext, message.prekey_id)
+        return self._opened(before.with_new_session(session), before, session, plaintext, message.prekey_id)
 
     def _respond(self, message: PreKeyMessage, prekeys: PreKeys) -> Work[Session]:
         signed = prekeys.signed(message.signed_prekey_id)
@@ -147,7 +147,7 @@ class Opening:
                 moved, plaintext = yield from self._in_session(session, message)
             except BadMessage:
                 continue
-            return self._opened(record.moved(session, moved), record, moved, plaintext)
+            return self._opened(record.with_moved_session(session, moved), record, moved, plaintext)
         raise BadMessage("the message fits no session")
 
     def _in_session(self, session: Session, message: SignalMessage) -> Work[tuple[Session, bytes]]:
@@ -157,4 +157,4 @@ class Opening:
         self, record: Record, before: Record, session: Session, plaintext: bytes, spent: int | None = None
     ) -> Opened:
         changed = record.identity != before.identity
-        return Opened(record.tidy(self._now), plaintext, spent, session.identity, changed)
+        return Opened(record.pruned(self._now), plaintext, spent, session.identity, changed)

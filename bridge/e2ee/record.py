@@ -1,4 +1,4 @@
-"""All sessions with one peer: the one we seal in, and the older ones that late messages may need.
+"""All sessions with one peer: the current one, which seals, and archived ones for late messages.
 
 The Sesame specification calls them active and inactive
 (https://signal.org/docs/specifications/sesame/ section 3.1).
@@ -13,13 +13,13 @@ from bridge.e2ee.storage import Reader, Writer
 from bridge.errors import LocalProtocolError
 
 VERSION = 2
-# As in libsignal. Both ends may start a session at any time; the peer needs its older ones only for what
-# was under way then.
+# As in libsignal. Both ends may start a session at any time; an older one is needed for messages that were
+# under way then.
 MAX_ARCHIVED_SESSIONS = 40
 # Five full chains. Without this bound the sessions together could hold 41 * 5 * 2,000 seeds, 16 MB that
-# would be loaded for every message; the oldest sessions lose theirs first.
+# would be loaded for every message. The oldest sessions lose theirs first.
 MAX_SKIPPED_KEYS_PER_RECORD = 10_000
-# 32 bytes each. Their first messages, replayed, are refused instead of starting a session again.
+# 32 bytes each. A replayed first message of a dropped session is refused; it would start the session again.
 MAX_RETIRED_BASE_KEYS = 256
 
 
@@ -39,15 +39,15 @@ class Record:
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """All of them in the order in which a message is tried."""
+        """All sessions, in the order in which a message is tried."""
         return self.archived if self.current is None else (self.current, *self.archived)
 
     def with_base_key(self, base_key: bytes) -> Session | None:
-        """The session that was started with this base key, if it is still kept."""
+        """The session that was started with this base key, or None."""
         return next((session for session in self.sessions if session.base_key == base_key), None)
 
-    def shelved(self) -> Record:
-        """With the current session archived; it will no longer repeat the prekeys it was started with."""
+    def archived_current(self) -> Record:
+        """With the current session archived and its pending prekeys cleared."""
         if self.current is None:
             return self
         archived = (replace(self.current, pending=None), *self.archived)
@@ -55,12 +55,12 @@ class Record:
         retired = (*dropped, *self.retired)[:MAX_RETIRED_BASE_KEYS]
         return Record(self.identity, None, archived[:MAX_ARCHIVED_SESSIONS], retired)
 
-    def begun(self, session: Session) -> Record:
-        """With a new current session, whose identity becomes the peer's."""
-        return replace(self.shelved(), identity=session.identity, current=session)
+    def with_new_session(self, session: Session) -> Record:
+        """With ``session`` as the current one; its identity becomes the peer's."""
+        return replace(self.archived_current(), identity=session.identity, current=session)
 
-    def moved(self, old: Session, new: Session) -> Record:
-        """With ``old`` replaced by ``new`` and promoted.
+    def with_moved_session(self, old: Session, new: Session) -> Record:
+        """With ``old`` replaced by ``new``, which becomes the current session.
 
         A session in which nothing may be sealed stays where it is: one of an identity that
         the peer no longer has, or a receive-only one. A late message can be read there, and the
@@ -72,7 +72,7 @@ class Record:
             archived = tuple(new if session is old else session for session in self.archived)
             return replace(self, archived=archived)
         others = tuple(session for session in self.archived if session is not old)
-        return replace(replace(self, archived=others).shelved(), current=new)
+        return replace(replace(self, archived=others).archived_current(), current=new)
 
     def receive_only(self) -> Record:
         """With all its sessions receive-only."""
@@ -80,14 +80,14 @@ class Record:
         archived = tuple(replace(session, receive_only=True) for session in self.archived)
         return replace(self, current=current, archived=archived)
 
-    def tidy(self, now: float) -> Record:
-        """Without skipped keys that are too old or, over all sessions, too many."""
+    def pruned(self, now: float) -> Record:
+        """Without expired skipped keys, and without those beyond the limit of all sessions."""
         left = MAX_SKIPPED_KEYS_PER_RECORD
         sessions = []
         for session in self.sessions:
-            sessions.append(session.tidy(now, left))
+            sessions.append(session.pruned(now, left))
             left -= sessions[-1].ratchet.skipped_count
-        if all(tidied is session for tidied, session in zip(sessions, self.sessions, strict=True)):
+        if all(pruned is session for pruned, session in zip(sessions, self.sessions, strict=True)):
             return self
         current = None if self.current is None else sessions.pop(0)
         return replace(self, current=current, archived=tuple(sessions))

@@ -1,9 +1,9 @@
-"""Start, seal, open: what the rest of the bridge does with a record.
+"""The interface of this package: start a session, seal, open, archive, restore.
 
 Every call takes a record and returns a new one. The caller commits it together
-with what came out beside it, ciphertext or plaintext and spent prekey, and lets
-bytes leave only after that. A record has one writer: two messages sealed from the
-same record would share their keys.
+with what came out beside it, ciphertext or plaintext and spent prekey, and sends
+bytes only after that. A record has one writer: two messages sealed from the same
+record would share their keys.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """What a prekey message says in clear, unproven; keys are 32 bytes."""
+    """The unencrypted, unauthenticated fields of a prekey message; keys are 32 bytes."""
 
     identity: bytes
     base_key: bytes
@@ -59,12 +59,12 @@ class Glimpse:
 def start(record: Record | None, own: OwnKeys, bundle: PreKeyBundle, rng: Rng, now: float) -> Record:
     """A new session from a bundle; the current one is archived and the bundle's identity becomes the peer's.
 
-    RemoteProtocolError when the bundle is not signed by its identity. Whether that
-    identity is accepted is the caller's decision, before.
+    RemoteProtocolError when the bundle is not signed by its identity. The caller has
+    accepted that identity before.
     """
     bundle.verify()
     session = Session.initiate(own, bundle, rng, now)
-    return (record or Record(bundle.identity)).begun(session)
+    return (record or Record(bundle.identity)).with_new_session(session)
 
 
 def can_seal(record: Record | None, now: float) -> bool:
@@ -91,13 +91,13 @@ def seal(
     moved, kind, ciphertext = record.current.seal(own, plaintext)
     if len(ciphertext) > MAX_CIPHERTEXT_BYTES:
         raise LocalProtocolError("the message is too large to seal")
-    return Sealed(record.moved(record.current, moved), kind, ciphertext)
+    return Sealed(record.with_moved_session(record.current, moved), kind, ciphertext)
 
 
 def glimpse(ciphertext: bytes) -> Glimpse:
-    """Read the open part of a prekey message, so that keys can be loaded and the identity be judged.
+    """Read the unencrypted fields of a prekey message, to load its prekeys and to judge its identity.
 
-    BadMessage when it is not one.
+    BadMessage when it is not a prekey message.
     """
     message = read_prekey_message(ciphertext)
     return Glimpse(
@@ -136,5 +136,5 @@ def restored(record: Record) -> Record:
 
 
 def archive(record: Record) -> Record:
-    """Put the current session aside, as a retry receipt asks; the next seal needs a bundle."""
-    return record.shelved()
+    """Archive the current session, for a retry receipt; the next seal needs a bundle."""
+    return record.archived_current()

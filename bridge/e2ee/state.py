@@ -1,6 +1,6 @@
-"""One session with one peer: what a Double Ratchet needs beside its ratchet.
+"""One session with one peer: a ratchet, the identity of the peer, and the prekeys until it answers.
 
-Sealing and opening return the moved session; an error leaves the old one as it was.
+Sealing and opening return a new session; an error changes nothing.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bridge.e2ee.work import AGREEMENT_UNITS, Work, check_units
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 
 Kind = Literal["pkmsg", "msg"]
-# As in libsignal: a session that nobody answered for so long was probably never received, and the
-# peer's prekeys may be gone.
+# As in libsignal: a session without an answer for 30 days was probably never received, and the peer's
+# prekeys may be gone.
 MAX_UNACKNOWLEDGED_SECONDS = 30 * 24 * 3600
 # The first version of a record whose sessions have the flag.
 RECEIVE_ONLY_VERSION = 2
@@ -31,20 +31,20 @@ RECEIVE_ONLY_VERSION = 2
 
 @dataclass(frozen=True)
 class Pending:
-    """The prekeys of the peer that we used, repeated in every message until it answers."""
+    """The peer's prekeys that we used; every message repeats them until the peer answers."""
 
     prekey_id: int | None
     signed_prekey_id: int
 
     def write(self, out: Writer) -> None:
-        """A flag for the one-time prekey, its id or 0, the id of the signed one."""
+        """A flag for the one-time prekey, its id or 0, the id of the signed prekey."""
         out.number(self.prekey_id is not None, 1)
         out.number(self.prekey_id or 0, 4)
         out.number(self.signed_prekey_id, 4)
 
     @staticmethod
     def read(data: Reader) -> Pending:
-        """The reverse of ``write``."""
+        """Read what ``write`` wrote."""
         has_prekey, prekey_id, signed_prekey_id = data.flag(), data.number(4), data.number(4)
         if prekey_id and not has_prekey:
             raise LocalProtocolError("a stored session is damaged")
@@ -84,7 +84,7 @@ class Session:
     def respond(
         own: OwnKeys, message: PreKeyMessage, signed: KeyPair, one_time: KeyPair | None, now: float
     ) -> Work[Session]:
-        """A new session from a peer's first message, which is still to be opened in it."""
+        """A new session from the peer's first message; the caller opens the message in it."""
         yield 4 * AGREEMENT_UNITS
         try:
             root, chain = respond(own.identity, signed, one_time, message.identity, message.base_key)
@@ -100,7 +100,7 @@ class Session:
         return self.pending is None or now - self.created <= MAX_UNACKNOWLEDGED_SECONDS
 
     def seal(self, own: OwnKeys, plaintext: bytes) -> tuple[Session, Kind, bytes]:
-        """Double Ratchet section 3.4: the moved session, the kind of message and its bytes."""
+        """Double Ratchet section 3.4: the new session, the kind of message and its bytes."""
         chain = self.ratchet.sending
         if chain.index > MAX_COUNTER:
             raise LocalProtocolError("the sending chain is used up")
@@ -123,35 +123,35 @@ class Session:
         return moved, "pkmsg", first
 
     def open(self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float) -> Work[tuple[Session, bytes]]:
-        """Double Ratchet section 3.5: the moved session and the plaintext.
+        """Double Ratchet section 3.5: the new session and the plaintext.
 
-        KeyGone or BadMessage; randomness is drawn only after the MAC held.
+        KeyGone or BadMessage. Randomness is drawn only after the MAC was checked.
         """
         root, chain = self.ratchet.root, self.ratchet.chain(message.ratchet_key)
         turning = chain is None
         if chain is None:
             yield AGREEMENT_UNITS
             try:
-                root, chain = self.ratchet.begun(message.ratchet_key)
+                root, chain = self.ratchet.turn_begun(message.ratchet_key)
             except ValueError as error:
                 raise BadMessage("a public key is of low order") from error
-        reach = yield from chain.reach(message.counter)
+        position = yield from chain.find(message.counter)
         yield check_units(len(message.covered))
-        keys = message_keys(reach.seed)
+        keys = message_keys(position.seed)
         check_tag(keys, typed(self.identity), typed(own.identity.public), message.covered, message.mac)
         plaintext = decrypt(keys, message.ciphertext)
-        yield len(reach.passed)
+        yield len(position.passed)
         if turning:
             yield 2 * AGREEMENT_UNITS
-            ratchet = self.ratchet.turned(root, reach, rng, now)
+            ratchet = self.ratchet.turn_completed(root, position, rng, now)
         else:
-            ratchet = self.ratchet.moved(reach, now)
+            ratchet = self.ratchet.advanced(position, now)
         receive_only = self.receive_only and not turning
         return replace(self, pending=None, ratchet=ratchet, receive_only=receive_only), plaintext
 
-    def tidy(self, now: float, limit: int) -> Session:
-        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
-        ratchet = self.ratchet.tidy(now, limit)
+    def pruned(self, now: float, limit: int) -> Session:
+        """Without expired skipped keys and with at most ``limit``, the newest; itself if nothing changes."""
+        ratchet = self.ratchet.pruned(now, limit)
         return self if ratchet is self.ratchet else replace(self, ratchet=ratchet)
 
     @cached_property
@@ -175,7 +175,7 @@ class Session:
 
     @staticmethod
     def read(data: Reader, version: int) -> Session:
-        """The reverse of ``write``, for any version of a record; version 1 has no ``receive_only``."""
+        """Read what ``write`` wrote, for any version of a record; version 1 has no ``receive_only``."""
         identity, base_key, registration_id, created = data.key(), data.key(), data.number(4), data.time()
         pending = Pending.read(data) if data.flag() else None
         ratchet = Ratchet.read(data)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.e2ee.chain import ChainKey
 from bridge.e2ee.errors import BadMessage, KeyGone
-from bridge.e2ee.receiving import MAX_JUMP, Reach, ReceivingChain
+from bridge.e2ee.receiving import MAX_JUMP, Position, ReceivingChain
 from bridge.e2ee.skipped import (
     ENTRY_BYTES,
     MAX_SKIPPED_KEY_AGE_SECONDS,
@@ -22,9 +22,9 @@ START = ReceivingChain(b"r" * 32, ChainKey(b"c" * 32))
 QUICK = settings(max_examples=60, derandomize=True, deadline=None)
 
 
-def reach(chain: ReceivingChain, counter: int) -> Reach:
+def find(chain: ReceivingChain, counter: int) -> Position:
     """Look for a message, without pauses."""
-    return run(chain.reach(counter))
+    return run(chain.find(counter))
 
 
 def seed(index: int) -> bytes:
@@ -40,62 +40,62 @@ def seed(index: int) -> bytes:
 def test_each_message_gets_its_seed_once_in_any_order(order: list[int]) -> None:
     chain = START
     for counter in order:
-        found = reach(chain, counter)
+        found = find(chain, counter)
         assert found.seed == seed(counter)
-        chain = found.move(NOW)
+        chain = found.advanced(NOW)
         with pytest.raises(KeyGone):
-            reach(chain, counter)
+            find(chain, counter)
     assert chain.chain.index == 12 and chain.skipped == NOTHING_SKIPPED
 
 
 def test_search_leaves_the_chain_unchanged() -> None:
-    before = reach(START, 5).move(NOW)
-    reach(before, 9)
-    reach(before, 2)
-    assert before == reach(START, 5).move(NOW)
+    before = find(START, 5).advanced(NOW)
+    find(before, 9)
+    find(before, 2)
+    assert before == find(START, 5).advanced(NOW)
 
 
 def test_jump_limit_is_exact() -> None:
-    assert reach(START, MAX_JUMP).counter == MAX_JUMP
+    assert find(START, MAX_JUMP).counter == MAX_JUMP
     with pytest.raises(BadMessage, match="too far"):
-        reach(START, MAX_JUMP + 1)
+        find(START, MAX_JUMP + 1)
 
 
 def test_full_chain_evicts_oldest_skipped_key() -> None:
-    full = reach(START, MAX_SKIPPED_KEYS_PER_CHAIN).move(NOW)
+    full = find(START, MAX_SKIPPED_KEYS_PER_CHAIN).advanced(NOW)
     assert len(full.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    assert reach(full, 0).seed == seed(0)
-    over = reach(full, MAX_SKIPPED_KEYS_PER_CHAIN + 2).move(NOW)
+    assert find(full, 0).seed == seed(0)
+    over = find(full, MAX_SKIPPED_KEYS_PER_CHAIN + 2).advanced(NOW)
     assert len(over.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
     with pytest.raises(KeyGone):
-        reach(over, 0)
-    assert reach(over, 1).seed == seed(1)
-    assert reach(over, MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
+        find(over, 0)
+    assert find(over, 1).seed == seed(1)
+    assert find(over, MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
 
 
 def test_long_jump_keeps_last_2000_skipped_keys() -> None:
-    moved = reach(START, 5_000).move(NOW)
+    moved = find(START, 5_000).advanced(NOW)
     assert len(moved.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    assert reach(moved, 3_000).seed == seed(3_000)
+    assert find(moved, 3_000).seed == seed(3_000)
     with pytest.raises(KeyGone):
-        reach(moved, 2_999)
+        find(moved, 2_999)
 
 
 def test_skipped_keys_expire_after_31_days() -> None:
-    early = reach(START, 2).move(NOW)
-    later = reach(early, 5).move(NOW + 100)
+    early = find(START, 2).advanced(NOW)
+    later = find(early, 5).advanced(NOW + 100)
     assert len(later.skipped) == 4
-    assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS) == later
-    kept = later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 1)
-    assert reach(kept, 3).seed == seed(3)
+    assert later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS) == later
+    kept = later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 1)
+    assert find(kept, 3).seed == seed(3)
     with pytest.raises(KeyGone):
-        reach(kept, 1)
-    assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 101).skipped == NOTHING_SKIPPED
+        find(kept, 1)
+    assert later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 101).skipped == NOTHING_SKIPPED
 
 
 @pytest.mark.parametrize("now", [-5.0, 0.0, 2.0**40])
 def test_skipping_accepts_any_clock(now: float) -> None:
-    assert len(reach(START, 3).move(now).skipped) == 3
+    assert len(find(START, 3).advanced(now).skipped) == 3
 
 
 @QUICK

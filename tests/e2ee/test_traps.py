@@ -130,9 +130,17 @@ def test_repr_shows_no_key_or_text(caplog: pytest.LogCaptureFixture) -> None:
     assert current is not None
     ratchet = current.ratchet
     chain = ratchet.receiving[-1]
-    reach = run(chain.reach(1))
+    position = run(chain.find(1))
     seen = repr(
-        (opened, opened.record, bob.own, run(chain.reach(9)), reach, message_keys(reach.seed), bob.unspent)
+        (
+            opened,
+            opened.record,
+            bob.own,
+            run(chain.find(9)),
+            position,
+            message_keys(position.seed),
+            bob.unspent,
+        )
     )
     secrets = [
         b"a very private text",
@@ -142,8 +150,8 @@ def test_repr_shows_no_key_or_text(caplog: pytest.LogCaptureFixture) -> None:
         ratchet.sending.key,
         chain.chain.key,
         chain.skipped.packed,
-        reach.seed,
-        message_keys(reach.seed).cipher,
+        position.seed,
+        message_keys(position.seed).cipher,
     ]
     assert not [secret for secret in secrets if repr(secret)[2:-1] in seen]
     assert caplog.records == []
