@@ -16,7 +16,7 @@ from bridge.e2ee.errors import BadMessage
 from bridge.e2ee.message import covered_part
 from bridge.e2ee.record import MAX_ARCHIVED_SESSIONS
 from bridge.e2ee.session import Opening
-from tests.e2ee.support import NOW, End, Keys, acquainted
+from tests.e2ee.support import NOW, End, Keys, connected_pair
 
 AHEAD = 600
 """As far as a turn is tried in all 41 sessions."""
@@ -33,7 +33,7 @@ class ForgedCost:
 
 def forged_cost(*, rounds: int = 100, repeats: int = 5) -> ForgedCost:
     """The least of ``repeats`` rounds of both, in turns."""
-    crowded, bob = acquainted()
+    crowded, bob = connected_pair()
     for _ in range(MAX_ARCHIVED_SESSIONS):
         crowded.start(bob.bundle())
     forged = covered_part(key_pair(secrets.token_bytes(32)).public, AHEAD, 0, bytes(16)) + bytes(8)
@@ -45,12 +45,12 @@ def forged_cost(*, rounds: int = 100, repeats: int = 5) -> ForgedCost:
 
 
 def _honest(rounds: int) -> float:
-    alice, bob = acquainted()
-    letters = [bob.seal(b"x" * 200) for _ in range(rounds)]
+    alice, bob = connected_pair()
+    messages = [bob.seal(b"x" * 200) for _ in range(rounds)]
     record, keys = alice.record, Keys(alice)
     begin = time.thread_time()
-    for letter in letters:
-        opened = Opening(record, alice.own, *letter, keys, secrets.token_bytes, NOW).step()
+    for sealed in messages:
+        opened = Opening(record, alice.own, *sealed, keys, secrets.token_bytes, NOW).step()
         assert opened is not None
         record = opened.record
     return (time.thread_time() - begin) * 1e3 / rounds

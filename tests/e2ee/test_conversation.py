@@ -1,4 +1,4 @@
-"""Two ends of ours, and a network that loses, doubles and reorders as it likes."""
+"""Two ends of ours, and a network that loses, duplicates and reorders."""
 
 from __future__ import annotations
 

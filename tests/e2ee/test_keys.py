@@ -23,9 +23,9 @@ from bridge.e2ee.keys import (
     untyped,
 )
 from bridge.errors import RemoteProtocolError
-from tests.e2ee.support import End, dice
+from tests.e2ee.support import End, seeded_rng
 
-OWN = new_own_keys(dice("own"))
+OWN = new_own_keys(seeded_rng("own"))
 
 
 @settings(max_examples=50, derandomize=True, deadline=None)
@@ -42,20 +42,20 @@ def test_registration_id_out_of_range_is_rejected(id: int) -> None:
 
 
 def test_signed_prekey_signature_covers_type_byte() -> None:
-    signed = new_signed_prekey(OWN, 5, dice("signed"))
+    signed = new_signed_prekey(OWN, 5, seeded_rng("signed"))
     assert signed.id == 5
     assert verify(OWN.identity.public, b"\x05" + signed.pair.public, signed.signature)
     assert not verify(OWN.identity.public, signed.pair.public, signed.signature)
 
 
 def test_one_time_prekeys_have_consecutive_ids_and_own_keys() -> None:
-    keys = new_prekeys(10, 100, dice("one"))
+    keys = new_prekeys(10, 100, seeded_rng("one"))
     assert [key.id for key in keys] == list(range(10, 110))
     assert len({key.pair.public for key in keys}) == 100
 
 
 def test_prekey_ids_wrap_to_one_not_zero() -> None:
-    assert [key.id for key in new_prekeys(MAX_PREKEY_ID - 1, 4, dice("wrap"))] == [
+    assert [key.id for key in new_prekeys(MAX_PREKEY_ID - 1, 4, seeded_rng("wrap"))] == [
         MAX_PREKEY_ID - 1,
         MAX_PREKEY_ID,
         1,
@@ -70,14 +70,14 @@ def test_prekey_id_out_of_range_is_rejected(id: int) -> None:
     with pytest.raises(ValueError, match="16777215"):
         SignedPreKey(id, OWN.identity, bytes(64))
     with pytest.raises(ValueError, match="16777215"):
-        new_prekeys(id, 1, dice("x"))
+        new_prekeys(id, 1, seeded_rng("x"))
 
 
 def test_prekey_count_out_of_range_is_rejected() -> None:
-    assert new_prekeys(1, 0, dice("x")) == ()
+    assert new_prekeys(1, 0, seeded_rng("x")) == ()
     for count in (-1, MAX_PREKEY_ID + 1):
         with pytest.raises(ValueError, match="so many"):
-            new_prekeys(1, count, dice("x"))
+            new_prekeys(1, count, seeded_rng("x"))
 
 
 def test_typed_key_is_0x05_and_the_key() -> None:

@@ -12,11 +12,11 @@ from bridge.e2ee.errors import KeyGone, UnknownPreKey
 from bridge.e2ee.safety_number import half, safety_number
 from tests.e2ee.conversation import AlreadyRead, CannotRead, Theirs
 from tests.e2ee.peer.libsignal import Program, Refused
-from tests.e2ee.support import DAY, NOW, End, dice
+from tests.e2ee.support import DAY, NOW, End, seeded_rng
 
 
 def pair(libsignal: Program, name: str) -> tuple[End, Theirs]:
-    """Somebody of ours and somebody with libsignal, who never met."""
+    """One end with our code and one with libsignal, without a session."""
     return End(name), Theirs(libsignal.person(name))
 
 
@@ -25,13 +25,13 @@ def test_we_start_and_both_can_write(libsignal: Program, one_time: bool) -> None
     ours, theirs = pair(libsignal, f"we start {one_time}")
     bundle = theirs.bundle(one_time=one_time)
     ours.start(bundle)
-    letter = ours.seal(b"first")
-    assert letter[0] == "pkmsg"
-    assert theirs.read(letter) == b"first"
+    sealed = ours.seal(b"first")
+    assert sealed[0] == "pkmsg"
+    assert theirs.read(sealed) == b"first"
     assert ours.read(theirs.seal(b"answer")) == b"answer"
-    letter = ours.seal(b"third")
-    assert letter[0] == "msg"
-    assert theirs.read(letter) == b"third"
+    sealed = ours.seal(b"third")
+    assert sealed[0] == "msg"
+    assert theirs.read(sealed) == b"third"
     if bundle.prekey_id is not None:
         assert not theirs.person.has_prekey(bundle.prekey_id)
 
@@ -41,15 +41,15 @@ def test_libsignal_starts_and_both_can_write(libsignal: Program, one_time: bool)
     ours, theirs = pair(libsignal, f"they start {one_time}")
     bundle = ours.bundle(one_time=one_time)
     theirs.start(bundle)
-    letter = theirs.seal(b"first")
-    assert letter[0] == "pkmsg"
-    opened = ours.open(letter)
+    sealed = theirs.seal(b"first")
+    assert sealed[0] == "pkmsg"
+    opened = ours.open(sealed)
     assert (opened.plaintext, opened.spent_prekey) == (b"first", bundle.prekey_id)
     assert opened.identity == theirs.person.identity
     assert theirs.read(ours.seal(b"answer")) == b"answer"
-    letter = theirs.seal(b"third")
-    assert letter[0] == "msg"
-    assert ours.read(letter) == b"third"
+    sealed = theirs.seal(b"third")
+    assert sealed[0] == "msg"
+    assert ours.read(sealed) == b"third"
 
 
 def test_first_byte_0x34_is_read_and_0x33_is_written(libsignal: Program) -> None:
@@ -103,7 +103,7 @@ def test_reordered_and_lost_messages_do_no_harm(libsignal: Program) -> None:
 
 
 def test_late_last_message_of_older_chain_is_read(libsignal: Program) -> None:
-    # previous_counter is a last index, not a count; who mistakes it loses exactly this letter.
+    # previous_counter is a last index, not a count; who mistakes it loses exactly this message.
     ours, theirs = pair(libsignal, "late last")
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"start"))
@@ -196,8 +196,8 @@ def test_message_for_archived_session_promotes_it(libsignal: Program) -> None:
     assert len(ours.kept.archived) == 1
     assert ours.read(late) == b"late"
     # The promoted session is the one libsignal uses still, so both are together at once.
-    letter = ours.seal(b"2")
-    assert letter[0] == "msg" and theirs.read(letter) == b"2"
+    sealed = ours.seal(b"2")
+    assert sealed[0] == "msg" and theirs.read(sealed) == b"2"
 
 
 def test_resend_after_retry_uses_new_session(libsignal: Program) -> None:
@@ -269,7 +269,7 @@ def test_safety_numbers_equal_libsignal(libsignal: Program) -> None:
 
 
 def test_signatures_verify_both_ways(libsignal: Program) -> None:
-    rng = dice("signatures")
+    rng = seeded_rng("signatures")
     for number in range(20):
         message = rng(number * 7)
         person, ours = libsignal.person("signer"), key_pair(rng(32))

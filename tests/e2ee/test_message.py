@@ -28,7 +28,7 @@ IDS = st.integers(0, MAX_PREKEY_ID)
 
 
 def plain(counter: int = 0, ciphertext: bytes = bytes(16)) -> bytes:
-    """A plain message whose MAC is wrong for everybody."""
+    """A plain message with a wrong MAC."""
     return covered_part(KEY, counter, 0, ciphertext) + MAC
 
 

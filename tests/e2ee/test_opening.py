@@ -23,7 +23,7 @@ from bridge.e2ee.session import Opened, Opening
 from bridge.e2ee.skipped import MAX_SKIPPED_KEYS_PER_CHAIN
 from bridge.e2ee.work import AGREEMENT_UNITS, UNITS_PER_MESSAGE, UNITS_PER_SLICE, check_units
 from bridge.errors import LocalProtocolError
-from tests.e2ee.support import End, Letter, acquainted
+from tests.e2ee.support import End, SealedMessage, connected_pair
 
 QUICK = settings(max_examples=60, derandomize=True, deadline=None)
 LARGEST_PIECE = max(check_units(MAX_CIPHERTEXT_BYTES), MAX_SKIPPED_KEYS_PER_CHAIN)
@@ -33,7 +33,7 @@ STRANGE_KEY = key_pair(b"a key of no session".ljust(32)).public
 @cache
 def with_41_sessions() -> tuple[bytes, bytes]:
     """The stored records of alice, with 40 archived sessions, and of bob, who still uses the oldest one."""
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     bob.read(alice.seal())
     for _ in range(MAX_ARCHIVED_SESSIONS):
         alice.start(bob.bundle())
@@ -42,13 +42,13 @@ def with_41_sessions() -> tuple[bytes, bytes]:
 
 
 def crowded() -> tuple[End, End]:
-    """Ends with those records; bob's next letter needs a turn."""
+    """Ends with those records; bob's next message needs a turn."""
     alice, bob = End("alice"), End("bob")
     alice.stored, bob.stored = with_41_sessions()
     return alice, bob
 
 
-def forged(counter: int, size: int = 16, ratchet_key: bytes = STRANGE_KEY) -> Letter:
+def forged(counter: int, size: int = 16, ratchet_key: bytes = STRANGE_KEY) -> SealedMessage:
     """A plain message that fits no session."""
     return "msg", covered_part(ratchet_key, counter, 0, bytes(size)) + bytes(8)
 
@@ -93,32 +93,32 @@ def measured(opening: Opening) -> Counter[str]:
 @QUICK
 @given(st.sampled_from([0, 1, 499, 500, 501, 2_500, MAX_JUMP]), st.integers(1, 40_000), st.booleans())
 def test_result_does_not_depend_on_slices(ahead: int, units: int, turning: bool) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     if turning:
         bob.read(alice.seal())
     bob.skip(ahead)
-    letter = bob.seal(b"the same")
-    whole, _ = finish(alice.opening(letter), sys.maxsize)
-    sliced, slices = finish(alice.opening(letter), units)
+    sealed = bob.seal(b"the same")
+    whole, _ = finish(alice.opening(sealed), sys.maxsize)
+    sliced, slices = finish(alice.opening(sealed), units)
     assert sliced == whole and sliced.plaintext == b"the same"
     assert slices >= ahead // (units + LARGEST_PIECE)
 
 
 def test_openings_of_one_record_do_not_disturb_each_other() -> None:
-    alice, bob = acquainted()
-    letters = []
+    alice, bob = connected_pair()
+    messages = []
     for _ in range(3):
         bob.skip(5_000)
-        letters.append(bob.seal())
-    alone = [finish(alice.opening(letter))[0] for letter in letters]
-    openings = [alice.opening(letter) for letter in letters]
+        messages.append(bob.seal())
+    alone = [finish(alice.opening(sealed))[0] for sealed in messages]
+    openings = [alice.opening(sealed) for sealed in messages]
     assert [opening.step() for opening in openings] == [None] * 3
     assert [finish(opening)[0] for opening in reversed(openings)] == alone[::-1]
 
 
 @pytest.mark.parametrize("turning", [False, True])
 def test_message_that_is_not_far_ahead_takes_one_slice(turning: bool) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     if turning:
         bob.read(alice.seal())
     bob.skip(UNITS_PER_SLICE // 3)
@@ -171,13 +171,13 @@ def test_forged_first_message_costs_at_most_the_budget() -> None:
 
 
 def test_budget_covers_the_dearest_message_of_the_current_session() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     bob.read(alice.seal())
     bob.skip(MAX_JUMP)
     current = bob.kept.sessions[0]
-    letter = bob.seal(b"x" * 2**19)
+    sealed = bob.seal(b"x" * 2**19)
     alice.stored = replace(alice.kept, archived=(alice.kept.sessions[0],) * MAX_ARCHIVED_SESSIONS).to_bytes()
-    assert alice.read(letter) == b"x" * 2**19
+    assert alice.read(sealed) == b"x" * 2**19
     first = 4 * AGREEMENT_UNITS
     assert first + AGREEMENT_UNITS + MAX_JUMP + check_units(MAX_CIPHERTEXT_BYTES) <= UNITS_PER_MESSAGE
     assert current.ratchet.sending.index == MAX_JUMP
@@ -187,11 +187,11 @@ def test_budget_covers_the_dearest_message_of_the_current_session() -> None:
 def test_oldest_session_turns_as_far_as_the_budget_reaches(ahead: int, opens: bool) -> None:
     alice, bob = crowded()
     bob.skip(ahead)
-    letter = bob.seal(b"late")
+    sealed = bob.seal(b"late")
     if opens:
-        assert alice.read(letter) == b"late"
+        assert alice.read(sealed) == b"late"
     else:
-        fail(alice.opening(letter))
+        fail(alice.opening(sealed))
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -204,15 +204,15 @@ def test_newer_archived_sessions_have_the_budget_first(opens: bool) -> None:
     archived = (*record.archived[:position], record.archived[-1])
     alice.stored = replace(record, archived=archived).to_bytes()
     bob.skip(ahead)
-    letter = bob.seal(b"late")
+    sealed = bob.seal(b"late")
     if opens:
-        assert alice.read(letter) == b"late"
+        assert alice.read(sealed) == b"late"
     else:
-        fail(alice.opening(letter))
+        fail(alice.opening(sealed))
 
 
 def test_chain_known_to_an_archived_session_jumps_as_far_as_any() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     alice.read(bob.seal())
     for _ in range(MAX_ARCHIVED_SESSIONS):
         alice.start(bob.bundle())
@@ -221,10 +221,10 @@ def test_chain_known_to_an_archived_session_jumps_as_far_as_any() -> None:
 
 
 def test_failed_opening_reports_its_units_and_has_ended() -> None:
-    alice, bob = acquainted()
-    letter = bob.seal()
-    alice.read(letter)
-    opening = alice.opening(letter)
+    alice, bob = connected_pair()
+    sealed = bob.seal()
+    alice.read(sealed)
+    opening = alice.opening(sealed)
     with pytest.raises(KeyGone):
         opening.step()
     assert opening.units == 0
@@ -233,7 +233,7 @@ def test_failed_opening_reports_its_units_and_has_ended() -> None:
 
 
 def test_finished_opening_has_ended() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     opening = alice.opening(bob.seal())
     finish(opening)
     with pytest.raises(LocalProtocolError, match="ended"):
@@ -241,17 +241,17 @@ def test_finished_opening_has_ended() -> None:
 
 
 def test_abandoned_opening_leaves_record_and_keys_usable() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     bob.skip(10_000)
-    letter = bob.seal(b"again")
-    abandoned = alice.opening(letter)
+    sealed = bob.seal(b"again")
+    abandoned = alice.opening(sealed)
     assert abandoned.step() is None
     del abandoned
-    assert alice.read(letter) == b"again"
+    assert alice.read(sealed) == b"again"
 
 
 def test_mac_of_a_long_message_is_counted() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     chain = alice.kept.sessions[0].ratchet.receiving[-1]
     opening = alice.opening(forged(chain.chain.index, 2**19, chain.ratchet_key))
     fail(opening)

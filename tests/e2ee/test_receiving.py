@@ -1,4 +1,4 @@
-"""Receiving chains and skipped keys: every limit at it and beyond it."""
+"""Receiving chains and skipped keys, at and beyond each limit."""
 
 from __future__ import annotations
 

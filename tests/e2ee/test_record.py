@@ -1,4 +1,4 @@
-"""All sessions with one peer: archiving, promoting, forgetting."""
+"""All sessions with one peer: archiving, promotion, limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bridge.e2ee.record import (
 )
 from bridge.e2ee.state import MAX_UNACKNOWLEDGED_SECONDS, Session
 from bridge.errors import LocalProtocolError
-from tests.e2ee.support import NOW, End, acquainted
+from tests.e2ee.support import NOW, End, connected_pair
 
 
 def test_no_record_needs_a_bundle() -> None:
@@ -26,7 +26,7 @@ def test_no_record_needs_a_bundle() -> None:
     with pytest.raises(LocalProtocolError):
         alice.seal()
     with pytest.raises(NoSession):
-        alice.open(("msg", acquainted()[0].seal()[1]))
+        alice.open(("msg", connected_pair()[0].seal()[1]))
 
 
 def test_unanswered_session_expires_after_30_days() -> None:
@@ -42,7 +42,7 @@ def test_unanswered_session_expires_after_30_days() -> None:
 
 
 def test_answered_session_never_expires() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     alice.now = bob.now = NOW + 100 * MAX_UNACKNOWLEDGED_SECONDS
     assert alice.can_seal() and bob.can_seal()
     assert bob.read(alice.seal(b"after years")) == b"after years"
@@ -51,13 +51,13 @@ def test_answered_session_never_expires() -> None:
 def test_any_answer_ends_prekey_messages() -> None:
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle())
-    letters = [alice.seal(b"%d" % number) for number in range(3)]
-    assert {kind for kind, _ in letters} == {"pkmsg"}
-    bob.read(letters[2])
+    messages = [alice.seal(b"%d" % number) for number in range(3)]
+    assert {kind for kind, _ in messages} == {"pkmsg"}
+    bob.read(messages[2])
     lost, arrived = bob.seal(), bob.seal()
     alice.read(arrived)
     assert alice.seal()[0] == "msg"
-    assert [bob.read(letter) for letter in letters[:2]] == [b"0", b"1"]
+    assert [bob.read(sealed) for sealed in messages[:2]] == [b"0", b"1"]
     assert alice.read(lost) == b"hello"
 
 
@@ -82,7 +82,7 @@ def test_unknown_prekey_is_reported_without_state_change(which: str) -> None:
 
 
 def test_archived_session_reads_late_messages_only() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     late = bob.seal(b"late")
     alice.archive()
     assert not alice.can_seal()
@@ -92,7 +92,7 @@ def test_archived_session_reads_late_messages_only() -> None:
 
 
 def test_archiving_is_idempotent() -> None:
-    alice, _ = acquainted()
+    alice, _ = connected_pair()
     alice.archive()
     once = alice.stored
     alice.archive()
@@ -108,7 +108,7 @@ def test_archiving_clears_the_pending_prekeys() -> None:
 
 
 def test_archive_keeps_newest_40_sessions() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     oldest = bob.seal(b"oldest")
     base_keys = []
     for _ in range(MAX_ARCHIVED_SESSIONS):
@@ -169,7 +169,7 @@ def test_prekey_message_promotes_its_archived_session() -> None:
 
 
 def test_new_identity_replaces_old_and_is_reported() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     old = alice.own.identity.public
     again = End("alice, reinstalled")
     again.start(bob.bundle())
@@ -180,7 +180,7 @@ def test_new_identity_replaces_old_and_is_reported() -> None:
 
 
 def test_session_of_old_identity_reads_but_is_not_promoted() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     late = alice.seal(b"written before")
     again = End("alice, reinstalled")
     again.start(bob.bundle())
@@ -195,7 +195,7 @@ def test_session_of_old_identity_reads_but_is_not_promoted() -> None:
 
 
 def test_bundle_replaces_identity() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     again = End("bob, reinstalled")
     alice.start(again.bundle())
     assert alice.kept.identity == again.own.identity.public
@@ -204,7 +204,7 @@ def test_bundle_replaces_identity() -> None:
 
 
 def test_record_keeps_five_receiving_chains() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     for _ in range(MAX_RECEIVING_CHAINS + 2):
         bob.read(alice.seal())
         alice.read(bob.seal())
@@ -218,14 +218,14 @@ def skipped_in(record: Record) -> int:
 
 
 def with_one_skipped_more(end: End, other: End, count: int) -> None:
-    """A turn, and a letter that jumps over ``count`` others."""
+    """A turn, and a message that jumps over ``count`` others."""
     other.read(end.seal())
     other.skip(count)
     end.read(other.seal())
 
 
 def test_record_evicts_oldest_skipped_keys_above_10000() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     for _ in range(MAX_RECEIVING_CHAINS):
         with_one_skipped_more(alice, bob, 2_000)
     assert skipped_in(alice.kept) == MAX_SKIPPED_KEYS_PER_RECORD
@@ -241,7 +241,7 @@ def test_record_evicts_oldest_skipped_keys_above_10000() -> None:
 
 def test_stored_size_of_largest_record_is_bounded() -> None:
     # 41 sessions, 5 chains each, 10,000 skipped keys, 256 base keys: under 500 kB.
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     for _ in range(MAX_RECEIVING_CHAINS):
         with_one_skipped_more(alice, bob, 2_000)
     full = alice.kept
@@ -255,7 +255,7 @@ def test_stored_size_of_largest_record_is_bounded() -> None:
 
 
 def test_expired_skipped_keys_are_removed_at_next_message() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     bob.skip(5)
     alice.read(bob.seal())
     assert skipped_in(alice.kept) == 5

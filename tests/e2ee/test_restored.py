@@ -13,26 +13,26 @@ from bridge.e2ee.record import Record
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 from tests.e2ee.conversation import Theirs
 from tests.e2ee.peer.libsignal import Program
-from tests.e2ee.support import End, Letter, acquainted
+from tests.e2ee.support import End, SealedMessage, connected_pair
 
 QUICK = settings(max_examples=150, derandomize=True, deadline=None)
 
 
-def plain_part(letter: Letter) -> SignalMessage:
-    """The plain message of a letter of either kind."""
-    kind, ciphertext = letter
+def plain_part(sealed: SealedMessage) -> SignalMessage:
+    """The plain message inside a sealed one of either kind."""
+    kind, ciphertext = sealed
     return read_prekey_message(ciphertext).message if kind == "pkmsg" else read_message(ciphertext)
 
 
-def key_of(letter: Letter) -> tuple[bytes, int]:
-    """What decides about a letter's message key."""
-    message = plain_part(letter)
+def key_of(sealed: SealedMessage) -> tuple[bytes, int]:
+    """The ratchet key and counter, which determine the message key."""
+    message = plain_part(sealed)
     return message.ratchet_key, message.counter
 
 
 def both_sessions() -> tuple[End, End]:
     """Alice has an archived and a current session with bob, and both were answered."""
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     alice.start(bob.bundle())
     bob.read(alice.seal())
     alice.read(bob.seal())
@@ -56,28 +56,28 @@ def test_restoring_is_idempotent() -> None:
 
 
 def test_message_without_turn_leaves_session_receive_only() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     late = [bob.seal(b"1"), bob.seal(b"2")]
     alice.restore(alice.kept)
-    assert [alice.read(letter) for letter in reversed(late)] == [b"2", b"1"]
+    assert [alice.read(sealed) for sealed in reversed(late)] == [b"2", b"1"]
     assert not alice.can_seal()
 
 
 def test_turn_of_the_contact_allows_sealing_again() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     backup = alice.kept
     lost = alice.seal(b"after the backup")
     bob.read(lost)
     alice.restore(backup)
     alice.read(bob.seal(b"an answer to it"))
     assert alice.can_seal()
-    letter = alice.seal(b"under a new key")
-    assert key_of(letter)[0] != key_of(lost)[0]
-    assert bob.read(letter) == b"under a new key"
+    sealed = alice.seal(b"under a new key")
+    assert key_of(sealed)[0] != key_of(lost)[0]
+    assert bob.read(sealed) == b"under a new key"
 
 
 def test_failed_turn_leaves_the_session_receive_only() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     backup = alice.kept
     bob.read(alice.seal())
     alice.restore(backup)
@@ -89,13 +89,13 @@ def test_failed_turn_leaves_the_session_receive_only() -> None:
 
 
 def test_late_message_does_not_replace_new_session() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     late = [bob.seal(b"1"), bob.seal(b"2")]
     alice.restore(alice.kept)
     alice.start(bob.bundle())
     new = alice.kept.sessions[0].base_key
     first = alice.seal(b"new session")
-    assert [alice.read(letter) for letter in late] == [b"1", b"2"]
+    assert [alice.read(sealed) for sealed in late] == [b"1", b"2"]
     assert alice.can_seal() and alice.kept.sessions[0].base_key == new
     assert bob.read(first) == b"new session"
     assert alice.read(bob.seal(b"joined")) == b"joined"
@@ -104,7 +104,7 @@ def test_late_message_does_not_replace_new_session() -> None:
 
 @pytest.mark.parametrize("archived_before", [True, False])
 def test_archived_restored_session_that_reads_cannot_seal(archived_before: bool) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     late = bob.seal(b"late")
     if archived_before:
         alice.archive()
@@ -115,7 +115,7 @@ def test_archived_restored_session_that_reads_cannot_seal(archived_before: bool)
 
 
 def test_archived_restored_session_is_promoted_by_a_turn() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     backup = alice.kept
     bob.read(alice.seal())
     turn = bob.seal(b"turn")
@@ -136,7 +136,7 @@ def test_unanswered_session_seals_after_the_first_answer() -> None:
 
 
 def test_session_that_the_contact_starts_can_seal() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     alice.restore(alice.kept)
     bob.start(alice.bundle())
     alice.read(bob.seal())
@@ -146,16 +146,16 @@ def test_session_that_the_contact_starts_can_seal() -> None:
 @QUICK
 @given(st.lists(st.sampled_from("sbdrBRn"), min_size=4, max_size=40))
 def test_no_message_key_is_used_twice_after_any_restores(steps: list[str]) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     backup = alice.kept
-    to_alice: list[Letter] = []
+    to_alice: list[SealedMessage] = []
     used: list[tuple[bytes, int]] = []
     for step in steps:
         if step in "sb" and alice.can_seal():
-            letter = alice.seal()
-            used.append(key_of(letter))
+            sealed = alice.seal()
+            used.append(key_of(sealed))
             if step == "b":
-                try_to_read(bob, letter)
+                try_to_read(bob, sealed)
         elif step == "d":
             to_alice.append(bob.seal())
             try_to_read(alice, to_alice[-1])
@@ -173,17 +173,17 @@ def test_no_message_key_is_used_twice_after_any_restores(steps: list[str]) -> No
     assert alice.read(bob.seal(b"both agree")) == b"both agree"
 
 
-def try_to_read(end: End, letter: Letter) -> None:
-    """Read a letter that a restored record may have lost the keys of."""
+def try_to_read(end: End, sealed: SealedMessage) -> None:
+    """Read a message that a restored record may have lost the keys of."""
     try:
-        end.read(letter)
+        end.read(sealed)
     except RemoteProtocolError:
         return
 
 
 def test_unmarked_restored_session_repeats_a_key() -> None:
     # What the flag is for.
-    alice, _ = acquainted()
+    alice, _ = connected_pair()
     backup = alice.stored
     first = alice.seal(b"before")
     alice.stored = backup
@@ -200,9 +200,9 @@ def test_libsignal_continues_in_the_new_session(libsignal: Program) -> None:
     under_way = theirs.seal(b"3")
     ours.restore(backup)
     ours.start(theirs.bundle())
-    letter = ours.seal(b"4")
+    sealed = ours.seal(b"4")
     assert ours.read(under_way) == b"3"
-    assert theirs.read(letter) == b"4"
+    assert theirs.read(sealed) == b"4"
     assert ours.read(theirs.seal(b"5")) == b"5"
     assert theirs.read(ours.seal(b"6")) == b"6"
 
@@ -217,8 +217,8 @@ def test_libsignal_turn_ends_receive_only(libsignal: Program) -> None:
     ours.restore(backup)
     assert not ours.can_seal()
     assert ours.read(theirs.seal(b"3")) == b"3"
-    letter = ours.seal(b"4")
-    assert letter[0] == "msg" and theirs.read(letter) == b"4"
+    sealed = ours.seal(b"4")
+    assert sealed[0] == "msg" and theirs.read(sealed) == b"4"
 
 
 def test_libsignal_that_turned_since_the_backup_needs_a_new_session(libsignal: Program) -> None:

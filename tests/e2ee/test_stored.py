@@ -1,8 +1,8 @@
 """The stored form of a record: round trips, older versions, damage.
 
 ``records/version-N.json`` holds one record of each version that was ever written, made by
-two ends of ours (letters skipped, a session archived and, from version 2 on, restored), with
-the keys and the letters that must open from it. They are never made anew.
+two ends of ours (messages skipped, a session archived and, from version 2 on, restored), with
+the keys and the messages that must open from it. They are never made anew.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from bridge.e2ee import session
 from bridge.e2ee.keys import OwnKeys
 from bridge.e2ee.record import VERSION, Record
 from bridge.errors import LocalProtocolError
-from tests.e2ee.support import NOW, End, acquainted, dice
+from tests.e2ee.support import NOW, End, connected_pair, seeded_rng
 
 FOLDER = Path(__file__).parent / "records"
 QUICK = settings(max_examples=100, derandomize=True, deadline=None)
 
 
 class NoPreKeys:
-    """For letters that need none."""
+    """Prekeys for messages that need none."""
 
     def one_time(self, id: int) -> KeyPair | None:
         return None
@@ -41,7 +41,7 @@ class NoPreKeys:
 
 def busy() -> End:
     """An end with a pending session, archived ones, skipped keys and several chains."""
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     for number in range(4):
         alice.seal()
         bob.read(alice.seal())
@@ -82,7 +82,7 @@ def test_record_is_immutable_all_the_way_down() -> None:
 
 
 def test_record_kept_in_memory_stores_as_a_decoded_one() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     record = alice.kept
     for step in range(8):
         if step % 3 == 0:
@@ -100,15 +100,15 @@ def test_record_kept_in_memory_stores_as_a_decoded_one() -> None:
 @QUICK
 @given(st.lists(st.sampled_from("aAbBsx"), max_size=25))
 def test_any_record_round_trips(steps: list[str]) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     for step in steps:
         end, other = (alice, bob) if step in "aAs" else (bob, alice)
         if step in "sx":
             end.start(other.bundle(one_time=step == "s"))
         else:
-            letter = end.seal()
+            sealed = end.seal()
             if step in "ab":
-                other.read(letter)
+                other.read(sealed)
     for end in (alice, bob):
         record = end.kept
         assert Record.from_bytes(record.to_bytes()) == record
@@ -121,13 +121,19 @@ def test_record_of_every_version_can_be_used(version: int) -> None:
     record = Record.from_bytes(bytes.fromhex(saved["record"]))
     flags = saved.get("receive_only", [False] * len(record.sessions))
     assert [each.receive_only for each in record.sessions] == flags
-    for letter in saved["letters"]:
+    for sealed in saved["letters"]:
         opened = session.open(
-            record, own, letter["kind"], bytes.fromhex(letter["ciphertext"]), NoPreKeys(), dice("on"), NOW
+            record,
+            own,
+            sealed["kind"],
+            bytes.fromhex(sealed["ciphertext"]),
+            NoPreKeys(),
+            seeded_rng("on"),
+            NOW,
         )
-        assert opened.plaintext == letter["text"].encode()
+        assert opened.plaintext == sealed["text"].encode()
         record = opened.record
-    assert session.seal(record, own, b"on", dice("on"), NOW).kind == "msg"
+    assert session.seal(record, own, b"on", seeded_rng("on"), NOW).kind == "msg"
 
 
 @pytest.mark.parametrize("version", [0, VERSION + 1, 255])

@@ -1,6 +1,6 @@
-"""The traps of the protocol in which other programs were caught, one test each.
+"""Known pitfalls of the protocol, one test each.
 
-Those that have a place of their own: 0x33 out and any low half in (test_message.py), clamping
+Tested elsewhere: 0x33 out and any low half in (test_message.py), clamping
 (tests/words/test_curve.py), nothing moved before the MAC held, one error for MAC and padding,
 size bounds before keys (test_forging.py), prekey ids (test_keys.py), the late last message of an
 older chain (test_libsignal.py).
@@ -22,7 +22,7 @@ from bridge.e2ee.message import MAX_CIPHERTEXT_BYTES, MAX_COUNTER, read_message,
 from bridge.e2ee.session import glimpse
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 from tests.e2ee.peer import libsignal
-from tests.e2ee.support import NOW, End, acquainted, run
+from tests.e2ee.support import NOW, End, connected_pair, run
 
 
 def test_first_message_carries_zero_counters() -> None:
@@ -42,7 +42,7 @@ def test_every_message_begins_with_0x33() -> None:
 
 @pytest.mark.parametrize("first_byte", [0x30, 0x32, 0x34, 0x3F])
 def test_mac_covers_first_byte_as_received(first_byte: int) -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     current = alice.kept.current
     assert current is not None
     covered = bytes([first_byte]) + read_message(alice.seal()[1]).covered[1:]
@@ -52,7 +52,7 @@ def test_mac_covers_first_byte_as_received(first_byte: int) -> None:
 
 
 def test_mac_covers_writer_identity_first() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     current = alice.kept.current
     assert current is not None
     message = read_message(alice.seal()[1])
@@ -65,18 +65,18 @@ def test_mac_covers_writer_identity_first() -> None:
 
 def test_new_message_of_restored_sender_is_key_gone() -> None:
     # A sender restored from a backup repeats counters. Dropping this as a duplicate would lose the text.
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     backup = alice.stored
     bob.read(alice.seal(b"before"))
     alice.stored = backup
-    letter = alice.seal(b"never seen")
+    sealed = alice.seal(b"never seen")
     with pytest.raises(KeyGone):
-        bob.read(letter)
+        bob.read(sealed)
 
 
 def test_sealing_twice_from_one_record_loses_a_message() -> None:
     # Why a record has one writer: both messages have the same keys, and only one of them is read.
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     one = session.seal(alice.record, alice.own, b"one", alice.rng, NOW)
     two = session.seal(alice.record, alice.own, b"two", alice.rng, NOW)
     assert read_message(one.ciphertext).counter == read_message(two.ciphertext).counter
@@ -87,15 +87,15 @@ def test_sealing_twice_from_one_record_loses_a_message() -> None:
 
 @pytest.mark.parametrize(("sent", "previous"), [(1, 0), (2, 1), (5, 4)])
 def test_previous_counter_is_a_last_index(sent: int, previous: int) -> None:
-    alice, bob = acquainted()
-    letters = [alice.seal() for _ in range(sent)]
-    bob.read(letters[-1])
+    alice, bob = connected_pair()
+    messages = [alice.seal() for _ in range(sent)]
+    bob.read(messages[-1])
     alice.read(bob.seal())
     assert read_message(alice.seal()[1]).previous_counter == previous
 
 
 def test_previous_counter_is_zero_after_unused_chain() -> None:
-    _, bob = acquainted()
+    _, bob = connected_pair()
     assert read_message(bob.seal()[1]).previous_counter == 0
 
 
@@ -112,18 +112,18 @@ def test_errors_are_distinct() -> None:
 
 
 def test_key_gone_in_one_session_ends_the_search() -> None:
-    alice, bob = acquainted()
-    letter = alice.seal()
-    bob.read(letter)
+    alice, bob = connected_pair()
+    sealed = alice.seal()
+    bob.read(sealed)
     for _ in range(3):
         bob.start(alice.bundle())
     with pytest.raises(KeyGone):
-        bob.read(letter)
+        bob.read(sealed)
 
 
 def test_repr_shows_no_key_or_text(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     alice.skip(2)
     opened = bob.open(alice.seal(b"a very private text"))
     current = opened.record.current
@@ -158,7 +158,7 @@ def test_repr_shows_no_key_or_text(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_errors_show_no_key_or_text() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     _, ciphertext = alice.seal(b"a very private text")
     for broken in (ciphertext[:-1], ciphertext[:40], b"\x43" + ciphertext[1:], ciphertext + b"x"):
         with pytest.raises(RemoteProtocolError) as caught:
@@ -184,9 +184,9 @@ def test_plaintext_size_limit_is_exact() -> None:
     alice.start(bob.bundle())
     overhead = len(alice.seal(b"")[1]) + 4
     text = b"x" * ((MAX_CIPHERTEXT_BYTES - overhead) // 16 * 16 - 1)
-    letter = alice.seal(text)
-    assert MAX_CIPHERTEXT_BYTES - 32 < len(letter[1]) <= MAX_CIPHERTEXT_BYTES
-    assert bob.read(letter) == text
+    sealed = alice.seal(text)
+    assert MAX_CIPHERTEXT_BYTES - 32 < len(sealed[1]) <= MAX_CIPHERTEXT_BYTES
+    assert bob.read(sealed) == text
     before = alice.stored
     with pytest.raises(LocalProtocolError, match="too large"):
         alice.seal(text + b"x" * 32)
@@ -194,7 +194,7 @@ def test_plaintext_size_limit_is_exact() -> None:
 
 
 def test_sending_chain_ends_before_counter_overflow() -> None:
-    alice, bob = acquainted()
+    alice, bob = connected_pair()
     current = alice.kept.current
     assert current is not None
     for index, works in ((MAX_COUNTER, True), (MAX_COUNTER + 1, False)):
