@@ -1,4 +1,4 @@
-"""A prekey bundle: what the server hands out so that a session can start while its owner sleeps.
+"""A prekey bundle: public keys from the server, with which a session can start while their owner is offline.
 
 X3DH section 3.2 (https://signal.org/docs/specifications/x3dh/#publishing-keys).
 """
@@ -15,7 +15,7 @@ from bridge.errors import RemoteProtocolError
 
 @dataclass(frozen=True)
 class PreKeyBundle:
-    """Public keys of 32 bytes, a signature of 64; ``prekey_id`` and ``prekey`` come together or not."""
+    """Public keys of 32 bytes, a signature of 64; ``prekey_id`` and ``prekey`` are both set or both None."""
 
     registration_id: int
     identity: bytes

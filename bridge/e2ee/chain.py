@@ -1,4 +1,4 @@
-"""The symmetric-key ratchet: one seed a message, and no way back.
+"""The symmetric-key ratchet: one seed for each message; earlier keys cannot be derived from later ones.
 
 Double Ratchet sections 2.2 and 7.2
 (https://signal.org/docs/specifications/doubleratchet/#symmetric-key-ratchet).
@@ -16,7 +16,7 @@ _SEED, _NEXT = b"\x01", b"\x02"
 
 @dataclass(frozen=True)
 class ChainKey:
-    """The key (32 bytes) for the message with number ``index``, counted from 0, and all after it."""
+    """The key (32 bytes) of the message with counter ``index`` (from 0); later keys are derived from it."""
 
     key: bytes = field(repr=False)
     index: int = 0
@@ -36,5 +36,5 @@ class ChainKey:
 
     @staticmethod
     def read(data: Reader) -> ChainKey:
-        """The reverse of ``write``."""
+        """Read what ``write`` wrote."""
         return ChainKey(data.key(), data.number(4))

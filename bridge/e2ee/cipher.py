@@ -1,4 +1,4 @@
-"""What protects one message: AES-256-CBC, then HMAC-SHA256 cut to eight bytes.
+"""Encryption of one message: AES-256-CBC, then HMAC-SHA256 truncated to eight bytes.
 
 Double Ratchet section 7.2 (https://signal.org/docs/specifications/doubleratchet/#recommended-cryptographic-algorithms).
 """
@@ -19,7 +19,7 @@ from bridge.e2ee.kdf import NO_SALT, hkdf
 INFO = b"WhisperMessageKeys"
 MAC_BYTES = 8
 BLOCK_BYTES = 16
-# One text for every way in which a message is not what its sender wrote.
+# The same text for every cause, so that a forger learns nothing from it.
 _REFUSAL = "the message does not fit its session"
 
 
@@ -33,18 +33,18 @@ class MessageKeys:
 
 
 def message_keys(seed: bytes) -> MessageKeys:
-    """Stretch the 32-byte seed that the chain gave for this message."""
+    """Derive the keys from the 32-byte seed of the message."""
     keys = hkdf(seed, salt=NO_SALT, info=INFO, size=80)
     return MessageKeys(keys[:32], keys[32:64], keys[64:])
 
 
 def tag(keys: MessageKeys, sender: bytes, receiver: bytes, covered: bytes) -> bytes:
-    """The MAC over both typed identity keys, the writer's first, and the message as it is on the wire."""
+    """The MAC over both typed identity keys, the sender's first, and the message as sent."""
     return hmac.digest(keys.mac, sender + receiver + covered, "sha256")[:MAC_BYTES]
 
 
 def check_tag(keys: MessageKeys, sender: bytes, receiver: bytes, covered: bytes, mac: bytes) -> None:
-    """BadMessage unless ``mac`` is right; compared in constant time."""
+    """Compare in constant time; BadMessage when ``mac`` is wrong."""
     if not hmac.compare_digest(tag(keys, sender, receiver, covered), mac):
         raise BadMessage(_REFUSAL)
 
@@ -57,7 +57,7 @@ def encrypt(keys: MessageKeys, plaintext: bytes) -> bytes:
 
 
 def decrypt(keys: MessageKeys, ciphertext: bytes) -> bytes:
-    """The reverse of ``encrypt``, after ``check_tag``; BadMessage when length or padding is wrong."""
+    """Decrypt and remove the padding, after ``check_tag``; BadMessage when length or padding is wrong."""
     decryptor = Cipher(AES256(keys.cipher), CBC(keys.iv)).decryptor()
     unpadder = PKCS7(BLOCK_BYTES * 8).unpadder()
     try:

@@ -1,8 +1,8 @@
-"""The few parts of protobuf that the protocol's messages use, read strictly.
+"""The parts of protobuf that Signal messages use, parsed strictly.
 
 https://protobuf.dev/programming-guides/encoding/. Written by hand: generated
-proto3 code drops zero counters, which other implementations require, and any
-general parser is laxer than we are with what a stranger sent.
+proto3 code drops zero counters, which other implementations require, and general
+parsers accept more than we want to accept from a stranger.
 """
 
 from __future__ import annotations

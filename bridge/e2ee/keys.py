@@ -17,14 +17,14 @@ Rng = Callable[[int], bytes]
 CURVE25519_TYPE = b"\x05"
 TYPED_KEY_BYTES = 1 + KEY_BYTES
 MAX_REGISTRATION_ID = 16380
-# Stanzas carry prekey ids in three bytes. Zero is never given out: the JavaScript
+# Stanzas carry prekey ids in three bytes. We never give out zero: the JavaScript
 # implementations read it as "no one-time prekey".
 MAX_PREKEY_ID = 2**24 - 1
 
 
 @dataclass(frozen=True)
 class OwnKeys:
-    """Who we are to everybody: ``registration_id`` (1 to 16380) and the identity key pair."""
+    """The account's ``registration_id`` (1 to 16380) and identity key pair."""
 
     registration_id: int
     identity: KeyPair
@@ -36,7 +36,7 @@ class OwnKeys:
 
 @dataclass(frozen=True)
 class SignedPreKey:
-    """A prekey of medium life; ``signature`` (64 bytes) is the identity's, over the typed public key."""
+    """A prekey that is replaced weekly; ``signature`` (64 bytes) covers the typed public key."""
 
     id: int
     pair: KeyPair
@@ -48,7 +48,7 @@ class SignedPreKey:
 
 @dataclass(frozen=True)
 class PreKey:
-    """A one-time prekey: the first message that names it spends it."""
+    """A one-time prekey; the first message that names it spends it."""
 
     id: int
     pair: KeyPair
@@ -58,13 +58,13 @@ class PreKey:
 
 
 def check_prekey_id(id: int) -> None:
-    """ValueError unless ``id`` is one that may be given out."""
+    """ValueError unless ``id`` may be given out."""
     if not 1 <= id <= MAX_PREKEY_ID:
         raise ValueError("a prekey id is 1 to 16777215")
 
 
 def new_own_keys(rng: Rng) -> OwnKeys:
-    """Make an identity; done once, at enlistment."""
+    """Make a registration id and an identity, once for each enlistment."""
     registration_id = int.from_bytes(rng(8), "big") % MAX_REGISTRATION_ID + 1
     return OwnKeys(registration_id, key_pair(rng(KEY_BYTES)))
 
@@ -77,7 +77,7 @@ def new_signed_prekey(own: OwnKeys, id: int, rng: Rng) -> SignedPreKey:
 
 
 def new_prekeys(first_id: int, count: int, rng: Rng) -> tuple[PreKey, ...]:
-    """Make ``count`` one-time prekeys with ids from ``first_id`` on; after the last id comes 1."""
+    """Make ``count`` one-time prekeys with ids from ``first_id`` on; after the last id follows 1."""
     check_prekey_id(first_id)
     if not 0 <= count <= MAX_PREKEY_ID:
         raise ValueError("there are not so many prekey ids")
@@ -86,7 +86,7 @@ def new_prekeys(first_id: int, count: int, rng: Rng) -> tuple[PreKey, ...]:
 
 
 def prekey_id_after(id: int, count: int) -> int:
-    """The id that comes ``count`` after ``id``; after the last one comes 1."""
+    """The id that is ``count`` after ``id``; after the last id follows 1."""
     return (id - 1 + count) % MAX_PREKEY_ID + 1
 
 

@@ -17,7 +17,7 @@ from bridge.e2ee.keys import MAX_PREKEY_ID, typed, untyped
 
 VERSION = 3
 # The JavaScript implementations refuse a low half above 3 and hash 0x33 whatever they received,
-# so this is the one byte that everybody reads; libsignal itself sends 0x34.
+# so this is the one byte that every implementation reads; libsignal itself sends 0x34.
 FIRST_BYTE = bytes([VERSION << 4 | VERSION])
 # The network's frames stop at 1 MiB (research: S18), so a longer one cannot have come that way.
 # Checked before anything is parsed or derived.
@@ -45,7 +45,8 @@ class SignalMessage:
 class PreKeyMessage:
     """A message that starts a session; ``message`` is the whole plain message inside.
 
-    Only what decides about the keys is authenticated, through them: ``registration_id`` is not.
+    The MAC of the inner message authenticates the fields that the keys depend on; it does not
+    cover ``registration_id``.
     """
 
     registration_id: int
@@ -103,7 +104,7 @@ def read_message(data: bytes) -> SignalMessage:
     if not ciphertext or len(ciphertext) % BLOCK_BYTES:
         raise BadMessage("the ciphertext is not made of whole blocks")
     if counter > MAX_COUNTER:
-        raise BadMessage("the counter is out of reach")
+        raise BadMessage("the counter is too large")
     return SignalMessage(
         ratchet_key=untyped(fields.string(_RATCHET_KEY)),
         counter=counter,

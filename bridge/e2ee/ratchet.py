@@ -1,4 +1,4 @@
-"""The Diffie-Hellman ratchet: a new key pair with every change of direction.
+"""The Diffie-Hellman ratchet: a new key pair at every change of direction.
 
 Double Ratchet sections 2.3, 2.4 and 3
 (https://signal.org/docs/specifications/doubleratchet/#diffie-hellman-ratchet).
@@ -7,16 +7,17 @@ Double Ratchet sections 2.3, 2.4 and 3
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from bridge.curve import KEY_BYTES, KeyPair, agree, key_pair
 from bridge.e2ee.chain import ChainKey
 from bridge.e2ee.kdf import hkdf
 from bridge.e2ee.keys import Rng
-from bridge.e2ee.receiving import Reach, ReceivingChain
+from bridge.e2ee.receiving import Position, ReceivingChain
 from bridge.e2ee.storage import Reader, Writer
 
 INFO = b"WhisperRatchet"
-# As in libsignal. A message overtaken by five changes of direction cannot be read any more.
+# As in libsignal. A message that arrives more than five turns late cannot be read.
 MAX_RECEIVING_CHAINS = 5
 
 
@@ -49,41 +50,45 @@ class Ratchet:
         return Ratchet(root, signed_prekey, ChainKey(chain), 0, ())
 
     def chain(self, ratchet_key: bytes) -> ReceivingChain | None:
-        """The peer's chain with this key, if it is still kept."""
+        """The peer's chain with this key, or None."""
         return next((chain for chain in self.receiving if chain.ratchet_key == ratchet_key), None)
 
-    def begun(self, ratchet_key: bytes) -> tuple[bytes, ReceivingChain]:
-        """The first half of a turn (section 3.5, DHRatchet): the next root key, and the peer's new chain.
+    def turn_begun(self, ratchet_key: bytes) -> tuple[bytes, ReceivingChain]:
+        """The first half of a turn (section 3.5, DHRatchet): the next root key and the peer's new chain.
 
         ValueError for a key of low order.
         """
         root, chain = kdf_root(self.root, agree(self.own.private, ratchet_key))
         return root, ReceivingChain(ratchet_key, ChainKey(chain))
 
-    def turned(self, root: bytes, reach: Reach, rng: Rng, now: float) -> Ratchet:
-        """The second half, when the message proved to be right: a fresh pair of ours and its chain."""
+    def turn_completed(self, root: bytes, position: Position, rng: Rng, now: float) -> Ratchet:
+        """The second half, after the MAC was checked: a fresh key pair of ours and its sending chain."""
         own = key_pair(rng(KEY_BYTES))
-        root, sending = kdf_root(root, agree(own.private, reach.chain.ratchet_key))
-        receiving = (*self.receiving, reach.move(now))[-MAX_RECEIVING_CHAINS:]
+        root, sending = kdf_root(root, agree(own.private, position.chain.ratchet_key))
+        receiving = (*self.receiving, position.advanced(now))[-MAX_RECEIVING_CHAINS:]
         return Ratchet(root, own, ChainKey(sending), max(self.sending.index - 1, 0), receiving)
 
-    def moved(self, reach: Reach, now: float) -> Ratchet:
-        """After a message on a chain we had, which has proved to be right."""
-        receiving = tuple(reach.move(now) if chain is reach.chain else chain for chain in self.receiving)
+    def advanced(self, position: Position, now: float) -> Ratchet:
+        """After a message on a known chain, whose MAC was checked."""
+        receiving = tuple(
+            position.advanced(now) if chain is position.chain else chain for chain in self.receiving
+        )
         return replace(self, receiving=receiving)
 
-    @property
+    @cached_property
     def skipped_count(self) -> int:
-        """How many skipped keys all chains hold."""
+        """Number of skipped keys in all chains."""
         return sum(len(chain.skipped) for chain in self.receiving)
 
-    def tidy(self, now: float, limit: int) -> Ratchet:
-        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+    def pruned(self, now: float, limit: int) -> Ratchet:
+        """Without expired skipped keys and with at most ``limit``, the newest; itself if nothing changes."""
+        if not self.skipped_count:
+            return self
         chains: list[ReceivingChain] = []
         for chain in reversed(self.receiving):
-            chains.insert(0, chain.tidy(now, limit))
+            chains.insert(0, chain.pruned(now, limit))
             limit -= len(chains[0].skipped)
-        if all(tidied is chain for tidied, chain in zip(chains, self.receiving, strict=True)):
+        if all(pruned is chain for pruned, chain in zip(chains, self.receiving, strict=True)):
             return self
         return replace(self, receiving=tuple(chains))
 
@@ -99,7 +104,7 @@ class Ratchet:
 
     @staticmethod
     def read(data: Reader) -> Ratchet:
-        """The reverse of ``write``."""
+        """Read what ``write`` wrote."""
         root, own, sending, previous_counter = data.key(), data.pair(), ChainKey.read(data), data.number(4)
         receiving = tuple(ReceivingChain.read(data) for _ in range(data.number(1)))
         return Ratchet(root, own, sending, previous_counter, receiving)

@@ -1,7 +1,7 @@
-"""A receiving chain: what one ratchet key of the peer has sent and may still send.
+"""A receiving chain: the message keys that belong to one ratchet key of the peer.
 
-Double Ratchet section 2.6. A chain is looked along without being changed; it is
-moved only when the message proved to be right.
+Double Ratchet section 2.6. A search does not change a chain; the caller advances it
+after the MAC was checked.
 """
 
 from __future__ import annotations
@@ -10,45 +10,47 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from bridge.e2ee.chain import ChainKey
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.skipped import MAX_SKIPPED_KEYS_PER_CHAIN, NOTHING_SKIPPED, SkippedKeys
 from bridge.e2ee.storage import Reader, Writer
+from bridge.e2ee.work import WALK_UNITS, Work
 
-# As in libsignal, so that whatever its users can read, ours can. Looking so far costs 25,000 HMACs, some
-# hundredths of a second; the edge limits how often a contact may ask for it.
+# As in libsignal, so that our users can read what its users can.
 MAX_JUMP = 25_000
 
 
 @dataclass(frozen=True)
 class ReceivingChain:
-    """``ratchet_key`` (32 bytes) is the peer's, ``chain`` the next key, ``skipped`` what it left behind."""
+    """``ratchet_key`` (32 bytes) is the peer's, ``chain`` the next key, ``skipped`` the seeds passed over."""
 
     ratchet_key: bytes
     chain: ChainKey
     skipped: SkippedKeys = NOTHING_SKIPPED
 
-    def reach(self, counter: int, max_jump: int = MAX_JUMP) -> Reach:
-        """Look for the message with this number.
+    def find(self, counter: int) -> Work[Position]:
+        """Find the message with this counter.
 
-        Duplicate when it was opened before (or its seed dropped since);
-        BadMessage when it is more than ``max_jump`` ahead.
+        KeyGone when its seed was used or dropped; BadMessage when it is more than MAX_JUMP ahead.
         """
         if counter < self.chain.index:
             seed = self.skipped.find(counter)
             if seed is None:
-                raise Duplicate("the message was opened before")
-            return Reach(self, counter, seed)
-        if counter - self.chain.index > max_jump:
+                raise KeyGone("the key of this message is no longer available")
+            return Position(self, counter, seed)
+        if counter - self.chain.index > MAX_JUMP:
             raise BadMessage("the message is too far ahead")
         passed: deque[ChainKey] = deque(maxlen=MAX_SKIPPED_KEYS_PER_CHAIN)
         chain = self.chain
         while chain.index < counter:
-            passed.append(chain)
-            chain = chain.next()
-        return Reach(self, counter, chain.seed(), chain.next(), tuple(passed))
+            steps = min(counter - chain.index, WALK_UNITS)
+            yield steps
+            for _ in range(steps):
+                passed.append(chain)
+                chain = chain.next()
+        return Position(self, counter, chain.seed(), chain.next(), tuple(passed))
 
-    def tidy(self, now: float, limit: int = MAX_SKIPPED_KEYS_PER_CHAIN) -> ReceivingChain:
-        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
+    def pruned(self, now: float, limit: int = MAX_SKIPPED_KEYS_PER_CHAIN) -> ReceivingChain:
+        """Without expired skipped keys and with at most ``limit``, the newest; itself if nothing changes."""
         skipped = self.skipped.younger(now).last(limit)
         return self if skipped is self.skipped else replace(self, skipped=skipped)
 
@@ -60,16 +62,16 @@ class ReceivingChain:
 
     @staticmethod
     def read(data: Reader) -> ReceivingChain:
-        """The reverse of ``write``."""
+        """Read what ``write`` wrote."""
         return ReceivingChain(data.key(), ChainKey.read(data), SkippedKeys.read(data))
 
 
 @dataclass(frozen=True)
-class Reach:
-    """Where a message lies on its chain: its ``seed``, and what moving there would mean.
+class Position:
+    """The position of a message on its chain, and its ``seed``.
 
-    ``after`` is None for a message that had been skipped; ``passed`` are the last
-    keys jumped over, without their seeds yet: a forger shall not make us compute those.
+    ``after`` is the next chain key, None for a message that was skipped before. ``passed`` are
+    the last chain keys before the message; their seeds are derived after the MAC was checked.
     """
 
     chain: ReceivingChain
@@ -78,8 +80,8 @@ class Reach:
     after: ChainKey | None = None
     passed: tuple[ChainKey, ...] = ()
 
-    def move(self, now: float) -> ReceivingChain:
-        """The chain after this message, which has proved to be right."""
+    def advanced(self, now: float) -> ReceivingChain:
+        """The chain after this message, whose MAC was checked."""
         if self.after is None:
             return replace(self.chain, skipped=self.chain.skipped.without(self.counter))
         skipped = self.chain.skipped.added(self.passed, now) if self.passed else self.chain.skipped

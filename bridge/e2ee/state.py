@@ -1,11 +1,12 @@
-"""One session with one peer: what a Double Ratchet needs beside its ratchet.
+"""One session with one peer: a ratchet, the identity of the peer, and the prekeys until it answers.
 
-Sealing and opening return the moved session; an error leaves the old one as it was.
+Sealing and opening return a new session; an error changes nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
@@ -16,33 +17,37 @@ from bridge.e2ee.errors import BadMessage
 from bridge.e2ee.keys import OwnKeys, Rng, typed
 from bridge.e2ee.message import MAX_COUNTER, PreKeyMessage, SignalMessage, covered_part, prekey_message
 from bridge.e2ee.ratchet import Ratchet
-from bridge.e2ee.receiving import MAX_JUMP
 from bridge.e2ee.storage import Reader, Writer
+from bridge.e2ee.work import AGREEMENT_UNITS, Work, check_units
 from bridge.errors import LocalProtocolError, RemoteProtocolError
 
 Kind = Literal["pkmsg", "msg"]
-# As in libsignal: a session that nobody answered for so long was probably never received, and the
-# peer's prekeys may be gone.
+# As in libsignal: a session without an answer for 30 days was probably never received, and the peer's
+# prekeys may be gone.
 MAX_UNACKNOWLEDGED_SECONDS = 30 * 24 * 3600
+# The first version of a record whose sessions have the flag.
+RECEIVE_ONLY_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Pending:
-    """The prekeys of the peer that we used, repeated in every message until it answers."""
+    """The peer's prekeys that we used; every message repeats them until the peer answers."""
 
     prekey_id: int | None
     signed_prekey_id: int
 
     def write(self, out: Writer) -> None:
-        """A flag for the one-time prekey, its id or 0, the id of the signed one."""
+        """A flag for the one-time prekey, its id or 0, the id of the signed prekey."""
         out.number(self.prekey_id is not None, 1)
         out.number(self.prekey_id or 0, 4)
         out.number(self.signed_prekey_id, 4)
 
     @staticmethod
     def read(data: Reader) -> Pending:
-        """The reverse of ``write``."""
+        """Read what ``write`` wrote."""
         has_prekey, prekey_id, signed_prekey_id = data.flag(), data.number(4), data.number(4)
+        if prekey_id and not has_prekey:
+            raise LocalProtocolError("a stored session is damaged")
         return Pending(prekey_id if has_prekey else None, signed_prekey_id)
 
 
@@ -50,7 +55,9 @@ class Pending:
 class Session:
     """``identity`` (the peer's) and ``base_key`` (the initiator's) name it; ``created`` is in seconds.
 
-    ``pending`` is there while we started it and the peer has not answered.
+    ``pending`` is there while we started it and the peer has not answered. A session that
+    came from a backup is ``receive_only``: its sending chain may have sealed other messages
+    since, and a key never seals twice. The peer's next turn gives it a new chain and ends that.
     """
 
     identity: bytes
@@ -59,6 +66,7 @@ class Session:
     created: float
     pending: Pending | None
     ratchet: Ratchet
+    receive_only: bool = False
 
     @staticmethod
     def initiate(own: OwnKeys, bundle: PreKeyBundle, rng: Rng, now: float) -> Session:
@@ -75,8 +83,9 @@ class Session:
     @staticmethod
     def respond(
         own: OwnKeys, message: PreKeyMessage, signed: KeyPair, one_time: KeyPair | None, now: float
-    ) -> Session:
-        """A new session from a peer's first message, which is still to be opened in it."""
+    ) -> Work[Session]:
+        """A new session from the peer's first message; the caller opens the message in it."""
+        yield 4 * AGREEMENT_UNITS
         try:
             root, chain = respond(own.identity, signed, one_time, message.identity, message.base_key)
         except ValueError as error:
@@ -85,11 +94,13 @@ class Session:
         return Session(message.identity, message.base_key, message.registration_id, now, None, ratchet)
 
     def can_seal(self, now: float) -> bool:
-        """False when we started it more than 30 days ago and the peer never answered."""
+        """False when it is receive-only, or when we started it over 30 days ago without an answer."""
+        if self.receive_only:
+            return False
         return self.pending is None or now - self.created <= MAX_UNACKNOWLEDGED_SECONDS
 
     def seal(self, own: OwnKeys, plaintext: bytes) -> tuple[Session, Kind, bytes]:
-        """Double Ratchet section 3.4: the moved session, the kind of message and its bytes."""
+        """Double Ratchet section 3.4: the new session, the kind of message and its bytes."""
         chain = self.ratchet.sending
         if chain.index > MAX_COUNTER:
             raise LocalProtocolError("the sending chain is used up")
@@ -111,34 +122,44 @@ class Session:
         )
         return moved, "pkmsg", first
 
-    def open(
-        self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float, *, max_jump: int = MAX_JUMP
-    ) -> tuple[Session, bytes]:
-        """Double Ratchet section 3.5: the moved session and the plaintext.
+    def open(self, own: OwnKeys, message: SignalMessage, rng: Rng, now: float) -> Work[tuple[Session, bytes]]:
+        """Double Ratchet section 3.5: the new session and the plaintext.
 
-        Duplicate or BadMessage; randomness is drawn only after the MAC held.
+        KeyGone or BadMessage. Randomness is drawn only after the MAC was checked.
         """
         root, chain = self.ratchet.root, self.ratchet.chain(message.ratchet_key)
         turning = chain is None
         if chain is None:
+            yield AGREEMENT_UNITS
             try:
-                root, chain = self.ratchet.begun(message.ratchet_key)
+                root, chain = self.ratchet.turn_begun(message.ratchet_key)
             except ValueError as error:
                 raise BadMessage("a public key is of low order") from error
-        reach = chain.reach(message.counter, max_jump)
-        keys = message_keys(reach.seed)
+        position = yield from chain.find(message.counter)
+        yield check_units(len(message.covered))
+        keys = message_keys(position.seed)
         check_tag(keys, typed(self.identity), typed(own.identity.public), message.covered, message.mac)
         plaintext = decrypt(keys, message.ciphertext)
+        yield len(position.passed)
         if turning:
-            ratchet = self.ratchet.turned(root, reach, rng, now)
+            yield 2 * AGREEMENT_UNITS
+            ratchet = self.ratchet.turn_completed(root, position, rng, now)
         else:
-            ratchet = self.ratchet.moved(reach, now)
-        return replace(self, pending=None, ratchet=ratchet), plaintext
+            ratchet = self.ratchet.advanced(position, now)
+        receive_only = self.receive_only and not turning
+        return replace(self, pending=None, ratchet=ratchet, receive_only=receive_only), plaintext
 
-    def tidy(self, now: float, limit: int) -> Session:
-        """Without skipped keys that are too old, and with at most ``limit``, the newest; often itself."""
-        ratchet = self.ratchet.tidy(now, limit)
+    def pruned(self, now: float, limit: int) -> Session:
+        """Without expired skipped keys and with at most ``limit``, the newest; itself if nothing changes."""
+        ratchet = self.ratchet.pruned(now, limit)
         return self if ratchet is self.ratchet else replace(self, ratchet=ratchet)
+
+    @cached_property
+    def stored(self) -> bytes:
+        """What ``write`` writes, kept: an archived session is stored often and rarely changes."""
+        out = Writer()
+        self.write(out)
+        return out.finish()
 
     def write(self, out: Writer) -> None:
         """All fields in their order."""
@@ -150,10 +171,13 @@ class Session:
         if self.pending is not None:
             self.pending.write(out)
         self.ratchet.write(out)
+        out.number(self.receive_only, 1)
 
     @staticmethod
-    def read(data: Reader) -> Session:
-        """The reverse of ``write``."""
+    def read(data: Reader, version: int) -> Session:
+        """Read what ``write`` wrote, for any version of a record; version 1 has no ``receive_only``."""
         identity, base_key, registration_id, created = data.key(), data.key(), data.number(4), data.time()
         pending = Pending.read(data) if data.flag() else None
-        return Session(identity, base_key, registration_id, created, pending, Ratchet.read(data))
+        ratchet = Ratchet.read(data)
+        receive_only = data.flag() if version >= RECEIVE_ONLY_VERSION else False
+        return Session(identity, base_key, registration_id, created, pending, ratchet, receive_only)

@@ -1,4 +1,4 @@
-"""The bytes in which state is kept: fixed sizes, big-endian, read strictly."""
+"""The stored form of state: fixed sizes, big-endian, parsed strictly."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Writer:
         self._out += struct.pack(">d", value)
 
     def raw(self, value: bytes) -> None:
-        """Bytes of a size that the reader knows."""
+        """Bytes whose size the reader knows."""
         self._out += value
 
     def pair(self, value: KeyPair) -> None:
-        """A key pair; the public half is kept because making it anew costs a scalar multiplication."""
+        """A key pair; the public half is stored because deriving it costs a scalar multiplication."""
         self._out += value.private + value.public
 
     def finish(self) -> bytes:
@@ -36,7 +36,7 @@ class Writer:
 
 
 class Reader:
-    """Takes a value apart again; LocalProtocolError when the bytes are not what a Writer wrote."""
+    """Parses what a Writer wrote; LocalProtocolError for anything else."""
 
     def __init__(self, data: bytes) -> None:
         self._data, self._position = data, 0
@@ -75,6 +75,6 @@ class Reader:
         return KeyPair(self.key(), self.key())
 
     def finish(self) -> None:
-        """LocalProtocolError when something is left."""
+        """LocalProtocolError when bytes are left over."""
         if self._position != len(self._data):
             raise LocalProtocolError("a stored session has bytes left over")

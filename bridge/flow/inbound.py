@@ -11,7 +11,7 @@ import hashlib
 import structlog
 
 from bridge.e2ee import session as signal
-from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
+from bridge.e2ee.errors import BadMessage, KeyGone, NoSession, UnknownPreKey
 from bridge.flow import owed
 from bridge.flow.awaiting import Awaiting, message_id_in, sent_at_ms
 from bridge.flow.identities import identity_noted
@@ -126,7 +126,7 @@ class Inbound:
                     self._parts.random.bytes,
                     self._parts.clock.now(),
                 )
-            except Duplicate:
+            except KeyGone:
                 await self._parts.journal.settle(entry)
                 return
             except (NoSession, UnknownPreKey, BadMessage) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bridge.e2ee import session
 from bridge.e2ee.bundle import PreKeyBundle
-from bridge.e2ee.errors import Duplicate
+from bridge.e2ee.errors import KeyGone
 from bridge.e2ee.session import Record
 from bridge.ids import Jid
 from bridge.profile import Limits
@@ -66,7 +66,7 @@ class Writing:
         own = self.keyring.own
         try:
             opened = session.open(record, own, carried.kind, carried.ciphertext, self.keyring, self.rng, now)
-        except Duplicate:
+        except KeyGone:
             self.chats.dropped += 1
             return False
         content = payload.parse(payload.unpad(opened.plaintext))

@@ -34,7 +34,7 @@ MADE_VALID_FOR_SECONDS = 365 * DAY_SECONDS
 
 @dataclass(frozen=True)
 class Details:
-    """What one certificate states. Times are unix seconds, both ends included."""
+    """What one certificate states. Times are unix seconds; both bounds are included."""
 
     serial: int
     issuer_serial: int
@@ -129,7 +129,7 @@ def _checked(certificate: Signed, issuer_key: bytes, issuer_serial: int, now: fl
 
 
 def make_chain(root: KeyPair, intermediate: KeyPair, server_static: bytes, now: float, rng: Rng) -> bytes:
-    """A valid chain for a server of one's own (the sandbox); about 260 bytes."""
+    """Make a valid chain for the sandbox's server; about 260 bytes."""
     start, end = int(now) - MADE_VALID_BEFORE_SECONDS, int(now) + MADE_VALID_FOR_SECONDS
     intermediate_serial, leaf_serial = _new_serial(rng), _new_serial(rng)
     upper = Details(intermediate_serial, ROOT_SERIAL, intermediate.public, max(start, 0), end)

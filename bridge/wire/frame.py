@@ -1,6 +1,6 @@
 """Frames: a 3-byte big-endian length, then that many bytes.
 
-A frame may be split over, or share, whatever pieces the transport delivers.
+The transport may split frames and may deliver several at once.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ encryption, attributes and the rest (reliability S18)."""
 
 
 def encode(payload: bytes) -> bytes:
-    """Put the length before ``payload`` (at most 2^24 - 1 bytes)."""
+    """Prefix ``payload`` with its length (at most 2^24 - 1 bytes)."""
     if len(payload) > MAX_ENCODED_FRAME_BYTES:
         raise LocalProtocolError("a frame holds at most 2^24 - 1 bytes")
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
 
 
 class FrameReader:
-    """Collects bytes and gives the frames in them.
+    """Collects bytes and returns whole frames.
 
     ``limit`` (bytes of one frame's payload) may be changed between two frames: a
-    length is judged when the frame is asked for, not when its bytes arrive.
+    length is checked when the frame is taken, not when its bytes arrive.
     """
 
     def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
@@ -44,7 +44,7 @@ class FrameReader:
 
     @property
     def holds_part_of_a_frame(self) -> bool:
-        """True when the input may not end here."""
+        """True when the input must not end here."""
         return bool(self._buffer)
 
     def append(self, data: bytes) -> None:
@@ -54,8 +54,8 @@ class FrameReader:
     def take(self) -> bytes | None:
         """The next whole frame's payload, or None when more bytes are needed.
 
-        Raises RemoteProtocolError as soon as a length is over the limit, before its
-        bytes have come.
+        RemoteProtocolError as soon as a length exceeds the limit, before its
+        bytes have arrived.
         """
         if len(self._buffer) < LENGTH_BYTES:
             return None
@@ -70,7 +70,7 @@ class FrameReader:
         return payload
 
     def feed(self, data: bytes) -> list[bytes]:
-        """All frames that are whole with ``data``."""
+        """Append ``data`` and take all whole frames."""
         self.append(data)
         frames = []
         while (frame := self.take()) is not None:

@@ -12,7 +12,7 @@ from bridge.wire.proto import handshake_pb2 as proto
 
 
 class Step(Enum):
-    """Which of the three it is; the value is the field's name."""
+    """The message of the handshake; the value is its field name."""
 
     CLIENT_HELLO = "client_hello"
     SERVER_HELLO = "server_hello"
@@ -20,7 +20,7 @@ class Step(Enum):
 
 
 def encode(step: Step, message: Message) -> bytes:
-    """``message`` as it travels in a frame; what is None in it is not sent."""
+    """The protobuf of ``message``; parts that are None are not sent."""
     if step is Step.CLIENT_HELLO:
         hello = proto.ClientHello(ephemeral=message.ephemeral, static=message.static, payload=message.payload)
         wrapped = proto.HandshakeMessage(client_hello=hello)
@@ -36,7 +36,7 @@ def encode(step: Step, message: Message) -> bytes:
 
 
 def decode(step: Step, data: bytes) -> Message:
-    """The message of ``step``; RemoteProtocolError when another or none is in ``data``."""
+    """Read the message of ``step``; RemoteProtocolError for another one or none."""
     try:
         found = proto.HandshakeMessage.FromString(data)
     except DecodeError as error:

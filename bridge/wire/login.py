@@ -1,7 +1,7 @@
 """The client's login payload: the last part of the handshake.
 
-Our choice of fields, with public field numbers; whether the network wants others is
-not public (docs/differences.md).
+The fields are our choice, with public field numbers; which fields the network requires
+is not public (docs/differences.md).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REASON_PING_RECONNECT: Final = 5
 
 @dataclass(frozen=True)
 class ClientPayload:
-    """Who logs in, how, and why.
+    """Account, token, and reason of a login.
 
     ``account_id`` is the numeric part of the internal identifier (up to 64 bits),
     ``token`` the signed identity token (ASCII, at most 4096 bytes), ``version`` the
@@ -68,7 +68,7 @@ class ClientPayload:
 
     @staticmethod
     def from_bytes(data: bytes) -> ClientPayload:
-        """Read a login; RemoteProtocolError when it is none of this product's."""
+        """Read a login; RemoteProtocolError when it is malformed or of another product."""
         try:
             found = proto.ClientPayload.FromString(data)
         except DecodeError as error:

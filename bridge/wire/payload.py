@@ -1,7 +1,7 @@
 """The plaintext inside a message: a protobuf, padded.
 
-Text is read and written; every other kind is named, so that people can be told what
-came. Nothing unknown is ever written back.
+Text is read and written. Other kinds are only named, so that users can be told what
+arrived; unknown fields are never written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SAME_KIND: Final = {"view_once_v2": "view_once", "poll_v3": "poll"}
 
 @dataclass(frozen=True)
 class TextPayload:
-    """A text, and what it answers to.
+    """A text and the message it replies to.
 
     ``reply_id`` is the stanza id it replies to, ``reply_participant`` the printed internal
     identifier of that message's author (as sent, unchecked), ``quoted`` the text that the
@@ -81,14 +81,14 @@ class TextPayload:
 
 @dataclass(frozen=True)
 class UnknownPayload:
-    """Something that is not text. ``kind`` is the field's name in proto/message.proto,
-    ``"empty"`` when there is nothing, ``"unknown"`` when it is nothing we can name."""
+    """A payload without text. ``kind`` is the field's name in proto/message.proto,
+    ``"empty"`` when there is no field, ``"unknown"`` when the field has no name here."""
 
     kind: str
 
 
 def parse(data: bytes) -> TextPayload | UnknownPayload:
-    """Read a payload without its padding; RemoteProtocolError when it is no protobuf."""
+    """Read a payload without its padding; RemoteProtocolError when it is not valid protobuf."""
     message = _parse_message(data)
     kinds = [descriptor.name for descriptor, _ in message.ListFields()]
     kinds = [kind for kind in kinds if kind not in _COMPANIONS]
@@ -99,19 +99,19 @@ def parse(data: bytes) -> TextPayload | UnknownPayload:
     if not kinds:
         return UnknownPayload(KIND_EMPTY if message.ByteSize() == 0 else KIND_UNKNOWN)
     if len(kinds) > 1:
-        # Which of several kinds would be meant is a guess.
+        # With several kinds set, the intended one is unknown.
         return UnknownPayload(KIND_UNKNOWN)
     return UnknownPayload(_SAME_KIND.get(kinds[0], kinds[0]))
 
 
 def pad(data: bytes, rng: Rng) -> bytes:
-    """Add 1 to 15 bytes, each of which says how many there are."""
+    """Append 1 to 15 bytes, each with the number of bytes appended."""
     count = rng(1)[0] % MAX_PADDING_BYTES + 1
     return data + bytes([count]) * count
 
 
 def unpad(data: bytes) -> bytes:
-    """Take the padding off again; RemoteProtocolError when it is none."""
+    """Remove the padding; RemoteProtocolError when it is wrong."""
     count = data[-1] if data else 0
     if not 1 <= count <= MAX_PADDING_BYTES or data[-count:] != bytes([count]) * count:
         raise RemoteProtocolError("a message is not padded as it should be")

@@ -1,7 +1,7 @@
 """Stanzas and their binary form: a flag byte, then tokens.
 
-``decode(encode(x)) == x``; any other bytes give a stanza that ``encode`` takes, or UnreadableStanza.
-The bounds and their reasons are in ``codec.node`` and ``codec.compression``.
+``decode(encode(x)) == x``; all other bytes give a stanza that ``encode`` accepts, or UnreadableStanza.
+The limits and their reasons are in ``codec.node`` and ``codec.compression``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ __all__ = ["AttributeValue", "Stanza", "UnreadableStanza", "decode", "encode"]
 
 
 def encode(stanza: Stanza, *, compress: bool = False) -> bytes:
-    """The bytes of ``stanza``; LocalProtocolError when it is beyond the bounds.
+    """The bytes of ``stanza``; LocalProtocolError when it exceeds a limit.
 
-    Compression is left out by default: most of a message is ciphertext.
+    Compression is off by default: most of a message is ciphertext.
     """
     tokens = encode_tokens(stanza)
     return deflate(tokens) if compress else bytes([PLAIN]) + tokens
 
 
 def decode(data: bytes) -> Stanza:
-    """The stanza in ``data``; UnreadableStanza when there is none, or more than one."""
+    """Read the single stanza in ``data``; UnreadableStanza otherwise."""
     try:
         tokens = open_flagged(data)
     except RemoteProtocolError as error:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.bench import e2ee_cost
 from tests.bench.floors import Floor
+from tests.bench.forged_cost import ForgedCost, forged_cost
 from tests.bench.prepare import Plan
 from tests.bench.stage import Stage
 from tests.bench.traffic import WAYS, Result, at_pace, flood, one_by_one
@@ -86,6 +87,7 @@ class Measured:
     ready_s: float
     ready_without_s: float
     e2ee: list[e2ee_cost.Row]
+    forged: ForgedCost
     load: float
     """Programs that wanted to run in the minute before: those of others."""
 
@@ -102,9 +104,12 @@ async def measure(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Mea
     ready, ready_without = await _ready(stage, sizes)
     say("end-to-end encryption")
     e2ee = _e2ee(sizes, say)
+    forged = forged_cost(rounds=sizes.e2ee_rounds, repeats=sizes.e2ee_repeats)
     floors.append(await stage.floors(sizes.floor_s))
     best = {name: max((each[name] for each in floors), key=lambda floor: floor.per_s) for name in floors[0]}
-    return Measured(sizes, best, grouped, single, memory, memory_without, ready, ready_without, e2ee, load)
+    return Measured(
+        sizes, best, grouped, single, memory, memory_without, ready, ready_without, e2ee, forged, load
+    )
 
 
 async def _traffic(

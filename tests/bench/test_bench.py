@@ -24,6 +24,8 @@ ROWS = (
     "memory with 20 connected accounts",
     "from exec to ready, 200 portals",
     "e2ee: seal 200 bytes",
+    "e2ee: forged message in 41 sessions, one slice",
+    "e2ee: forged message in 41 sessions, in all",
     "durable commits",
     "requests of a bare aiohttp sender",
     "AES-256-GCM",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.ids import Jid
 from bridge.sandbox.spoiling import with_a_bad_mac
 from bridge.wire.vocabulary.keys import PublicBundle
@@ -208,5 +208,5 @@ async def test_old_bytes_sent_again_are_opened_by_nobody(
     await control.act(alice.identifier, "replay", new_id=new_id)
     again = await alice.next(Message)
     assert again.ciphertext == first.ciphertext and (again.id == first.id) is not new_id
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         alice.open_message(again)

@@ -1,8 +1,8 @@
-"""A model of two ends and the letters between them, which may be lost, overtaken and doubled.
+"""A model of two ends and the messages between them, which may be lost, reordered and duplicated.
 
-It knows nothing of keys. It remembers in which session each letter was sealed and which
-letters of a session were read, and from that alone says what must come of a delivery:
-the text, ``AlreadyRead``, or, for a letter overtaken by five turns, ``CannotRead``.
+It knows nothing of keys. It remembers in which session each message was sealed and which
+messages of a session were read, and from that alone says what must come of a delivery:
+the text, ``AlreadyRead``, or, for a message overtaken by five turns, ``CannotRead``.
 """
 
 from __future__ import annotations
@@ -11,47 +11,47 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bridge.e2ee.bundle import PreKeyBundle
-from bridge.e2ee.errors import BadMessage, Duplicate
+from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.e2ee.message import read_message, read_prekey_message
 from bridge.e2ee.ratchet import MAX_RECEIVING_CHAINS
 from tests.e2ee.peer import libsignal
-from tests.e2ee.support import End, Letter
+from tests.e2ee.support import End, SealedMessage
 
 
 class AlreadyRead(Exception):
-    """The letter was read before."""
+    """The message was read before."""
 
 
 class CannotRead(Exception):
-    """The letter fits nothing."""
+    """The message fits no session."""
 
 
 class Peer(Protocol):
-    """An end of either make."""
+    """An end of either implementation."""
 
     def bundle(self, *, one_time: bool = True) -> PreKeyBundle: ...
     def start(self, bundle: PreKeyBundle) -> None: ...
     def can_seal(self) -> bool: ...
-    def seal(self, text: bytes) -> Letter: ...
-    def read(self, letter: Letter) -> bytes: ...
+    def seal(self, text: bytes) -> SealedMessage: ...
+    def read(self, sealed: SealedMessage) -> bytes: ...
     def archive(self) -> None: ...
 
 
 class Ours:
-    """An end of our make; a refusal must leave its stored record as it was."""
+    """An end with our code; an error must leave its stored record unchanged."""
 
     def __init__(self, name: str) -> None:
         self.end = End(name)
         self.bundle, self.start = self.end.bundle, self.end.start
         self.can_seal, self.seal = self.end.can_seal, self.end.seal
 
-    def read(self, letter: Letter) -> bytes:
+    def read(self, sealed: SealedMessage) -> bytes:
         before = self.end.stored, dict(self.end.unspent)
         try:
-            return self.end.read(letter)
-        except (Duplicate, BadMessage) as error:
+            return self.end.read(sealed)
+        except (KeyGone, BadMessage) as error:
             assert (self.end.stored, self.end.unspent) == before
-            raise AlreadyRead if isinstance(error, Duplicate) else CannotRead from error
+            raise AlreadyRead if isinstance(error, KeyGone) else CannotRead from error
 
     def archive(self) -> None:
         if self.end.stored is not None:
@@ -71,13 +71,13 @@ class Theirs:
     def can_seal(self) -> bool:
         return self.person.can_encrypt(self.peer)
 
-    def seal(self, text: bytes) -> Letter:
+    def seal(self, text: bytes) -> SealedMessage:
         sealed = self.person.encrypt(self.peer, text)
         return sealed.kind, sealed.ciphertext
 
-    def read(self, letter: Letter) -> bytes:
+    def read(self, sealed: SealedMessage) -> bytes:
         try:
-            return self.person.decrypt(self.peer, *letter)
+            return self.person.decrypt(self.peer, *sealed)
         except libsignal.Refused as refusal:
             raise AlreadyRead if refusal.name == "DuplicatedMessage" else CannotRead from refusal
 
@@ -88,9 +88,9 @@ class Theirs:
 
 @dataclass
 class Sent:
-    """A letter on its way."""
+    """A message on its way."""
 
-    letter: Letter
+    sealed: SealedMessage
     text: bytes
     session: int
     ratchet_key: bytes
@@ -99,7 +99,7 @@ class Sent:
 
 @dataclass
 class Side:
-    """What the model knows of one end: its current session, and the chains it keeps for each."""
+    """The model of one end: its current session, and the chains it keeps for each."""
 
     peer: Peer
     current: int | None = None
@@ -108,7 +108,7 @@ class Side:
 
 
 class Conversation:
-    """Side 0 and side 1; every method is one step and checks what came of it."""
+    """Side 0 and side 1; every method is one step and checks its outcome."""
 
     def __init__(self, first: Peer, second: Peer) -> None:
         self.sides = (Side(first), Side(second))
@@ -123,7 +123,7 @@ class Conversation:
         side.chains[self.sessions] = [bundle.signed_prekey]
 
     def archive(self, who: int) -> None:
-        """As after a retry receipt."""
+        """Archive the current session, as after a retry receipt."""
         self.sides[who].peer.archive()
         self.sides[who].current = None
 
@@ -135,14 +135,14 @@ class Conversation:
             self.start(who, one_time=one_time)
         self.texts += 1
         text = b"text %d" % self.texts
-        kind, ciphertext = letter = side.peer.seal(text)
+        kind, ciphertext = sealed = side.peer.seal(text)
         message = read_prekey_message(ciphertext).message if kind == "pkmsg" else read_message(ciphertext)
         assert side.current is not None
-        sent = Sent(letter, text, side.current, message.ratchet_key)
+        sent = Sent(sealed, text, side.current, message.ratchet_key)
         self.sides[1 - who].to_come.append(sent)
 
     def deliver(self, who: int, pick: int) -> None:
-        """Give one of the letters ever sent to ``who``, new or read before."""
+        """Deliver one of the messages sent to ``who``, new or read before."""
         side = self.sides[who]
         if not side.to_come:
             return
@@ -151,7 +151,7 @@ class Conversation:
         forgotten = sent.read and sent.ratchet_key not in chains[-MAX_RECEIVING_CHAINS:]
         overtaken = sent.ratchet_key in chains[:-MAX_RECEIVING_CHAINS]
         try:
-            text = side.peer.read(sent.letter)
+            text = side.peer.read(sent.sealed)
         except AlreadyRead:
             assert sent.read
         except CannotRead:
@@ -163,20 +163,20 @@ class Conversation:
                 chains.append(sent.ratchet_key)
 
     def lose(self, who: int, pick: int) -> None:
-        """One letter never arrives."""
+        """Drop one message."""
         to_come = self.sides[who].to_come
         if to_come:
             del to_come[pick % len(to_come)]
 
     def newest(self, who: int) -> None:
-        """Deliver what was sent last."""
+        """Deliver the newest message."""
         self.deliver(who, len(self.sides[who].to_come) - 1)
 
     def settle(self) -> None:
-        """Whatever happened: after one letter each way both ends are in one session again."""
+        """After two messages each way both ends are in one session again."""
         for who in (0, 1, 0, 1):
             self.send(who)
             self.newest(1 - who)
         first, second = self.sides
         assert first.current == second.current
-        assert first.to_come[-1].letter[0] == second.to_come[-1].letter[0] == "msg"
+        assert first.to_come[-1].sealed[0] == second.to_come[-1].sealed[0] == "msg"

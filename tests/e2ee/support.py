@@ -1,24 +1,27 @@
-"""People for the tests: an end of a conversation that commits what a call returns."""
+"""Test support: an end of a conversation that commits what a call returns."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from bridge.curve import KeyPair
 from bridge.e2ee import session
 from bridge.e2ee.bundle import PreKeyBundle
 from bridge.e2ee.keys import Rng, SignedPreKey, new_own_keys, new_prekeys, new_signed_prekey
-from bridge.e2ee.session import Kind, Opened, Record
+from bridge.e2ee.session import Kind, Opened, Opening, Record
+from bridge.e2ee.work import Work
 
+T = TypeVar("T")
 NOW = 1_790_000_000.0
 DAY = 24 * 3600.0
-Letter = tuple[Kind, bytes]
+SealedMessage = tuple[Kind, bytes]
 """A sealed message on its way."""
 
 
-def dice(seed: str) -> Rng:
-    """Randomness that is the same in every run: SHA-256 in counter mode over a seed."""
+def seeded_rng(seed: str) -> Rng:
+    """Deterministic randomness: SHA-256 in counter mode over a seed."""
     state = [0]
 
     def draw(count: int) -> bytes:
@@ -29,6 +32,16 @@ def dice(seed: str) -> Rng:
         return out[:count]
 
     return draw
+
+
+def run(work: Work[T]) -> T:
+    """Do all of it, without pauses."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 @dataclass
@@ -46,7 +59,7 @@ class End:
     unspent: dict[int, KeyPair] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rng = dice(self.name)
+        self.rng = seeded_rng(self.name)
         self.own = new_own_keys(self.rng)
         self.next_id = 1
 
@@ -56,7 +69,7 @@ class End:
 
     @property
     def kept(self) -> Record:
-        """The record, which is there."""
+        """The record, which exists."""
         assert self.stored is not None
         return Record.from_bytes(self.stored)
 
@@ -86,25 +99,29 @@ class End:
     def can_seal(self) -> bool:
         return session.can_seal(self.record, self.now)
 
-    def seal(self, plaintext: bytes = b"hello") -> Letter:
+    def seal(self, plaintext: bytes = b"hello") -> SealedMessage:
         sealed = session.seal(self.record, self.own, plaintext, self.rng, self.now)
         self.stored = sealed.record.to_bytes()
         return sealed.kind, sealed.ciphertext
 
-    def open(self, letter: Letter) -> Opened:
-        kind, ciphertext = letter
+    def open(self, sealed: SealedMessage) -> Opened:
+        kind, ciphertext = sealed
         opened = session.open(self.record, self.own, kind, ciphertext, Keys(self), self.rng, self.now)
         self.stored = opened.record.to_bytes()
         if opened.spent_prekey is not None:
             del self.unspent[opened.spent_prekey]
         return opened
 
-    def read(self, letter: Letter) -> bytes:
-        """Open, and give the text only."""
-        return self.open(letter).plaintext
+    def opening(self, sealed: SealedMessage) -> Opening:
+        """An opening that has not begun, with randomness of its own."""
+        return Opening(self.record, self.own, *sealed, Keys(self), seeded_rng("opening"), self.now)
+
+    def read(self, sealed: SealedMessage) -> bytes:
+        """Open a message; the plaintext."""
+        return self.open(sealed).plaintext
 
     def skip(self, count: int) -> None:
-        """As if ``count`` letters had been sealed and lost."""
+        """As if ``count`` messages had been sealed and lost."""
         current = self.kept.current
         assert current is not None
         sending = current.ratchet.sending
@@ -113,13 +130,17 @@ class End:
         moved = replace(current, ratchet=replace(current.ratchet, sending=sending))
         self.stored = replace(self.kept, current=moved).to_bytes()
 
+    def restore(self, backup: Record) -> None:
+        """Go back to a record of a backup."""
+        self.stored = session.restored(backup).to_bytes()
+
     def archive(self) -> None:
         self.stored = session.archive(self.kept).to_bytes()
 
 
 @dataclass(frozen=True)
 class Keys:
-    """An end's prekeys, as the store will answer."""
+    """An end's prekeys, as ``PreKeys``."""
 
     end: End
 
@@ -130,8 +151,8 @@ class Keys:
         return self.end.signed[id].pair if id in self.end.signed else None
 
 
-def acquainted(*, one_time: bool = True) -> tuple[End, End]:
-    """Two ends with a session that both have used: alice started it, bob answered."""
+def connected_pair(*, one_time: bool = True) -> tuple[End, End]:
+    """Two ends with an answered session, started by alice."""
     alice, bob = End("alice"), End("bob")
     alice.start(bob.bundle(one_time=one_time))
     bob.read(alice.seal())

@@ -1,4 +1,4 @@
-"""Two ends of ours, and a network that loses, doubles and reorders as it likes."""
+"""Two ends of ours, and a network that loses, duplicates and reorders."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ TestAnyInterleaving.settings = settings(
 )
 
 
-def test_both_ends_starting_at_once_agree_on_one_session() -> None:
+def test_simultaneous_starts_converge_on_one_session() -> None:
     talk = Conversation(Ours("alice"), Ours("bob"))
     talk.send(0)
     talk.send(1)
@@ -69,7 +69,7 @@ def test_both_ends_starting_at_once_agree_on_one_session() -> None:
     assert talk.sides[0].current == talk.sides[1].current
 
 
-def test_both_ends_starting_at_once_read_all_that_crossed() -> None:
+def test_simultaneous_starts_read_all_crossed_messages() -> None:
     talk = Conversation(Ours("alice"), Ours("bob"))
     for who in (0, 1, 0, 1, 0, 1):
         talk.send(who)
@@ -80,7 +80,7 @@ def test_both_ends_starting_at_once_read_all_that_crossed() -> None:
     talk.settle()
 
 
-def test_letters_of_five_turns_ago_are_read_and_older_ones_refused() -> None:
+def test_message_is_readable_for_five_turns() -> None:
     talk = Conversation(Ours("alice"), Ours("bob"))
     talk.send(0)
     talk.newest(1)

@@ -37,21 +37,21 @@ def google() -> Any:
 
 @QUICK
 @given(st.integers(0, MAX_UINT32), st.binary(max_size=300))
-def test_what_is_written_is_read(number: int, string: bytes) -> None:
+def test_fields_round_trip(number: int, string: bytes) -> None:
     fields = read(number_field(1, number) + bytes_field(2, string))
     assert (fields.number(1), fields.string(2)) == (number, string)
 
 
 @QUICK
 @given(st.integers(0, MAX_UINT32), st.binary(max_size=300))
-def test_the_bytes_are_those_of_the_reference_library(number: int, string: bytes) -> None:
+def test_encoding_equals_reference_library(number: int, string: bytes) -> None:
     theirs = google()(f1=number, f2=string).SerializeToString()
     assert theirs == number_field(1, number) + bytes_field(2, string)
 
 
 @QUICK
 @given(st.binary(max_size=60))
-def test_any_bytes_give_fields_or_a_bad_message(data: bytes) -> None:
+def test_arbitrary_bytes_parse_or_raise_bad_message(data: bytes) -> None:
     try:
         fields = read(data)
     except BadMessage:
@@ -67,12 +67,12 @@ def test_any_bytes_give_fields_or_a_bad_message(data: bytes) -> None:
     [number_field(9, 2**63), bytes_field(9, b"x"), b"\x4d" + bytes(4), b"\x49" + bytes(8)],
     ids=["number", "string", "fixed32", "fixed64"],
 )
-def test_unknown_fields_of_every_type_are_skipped(unknown: bytes) -> None:
+def test_unknown_fields_are_skipped(unknown: bytes) -> None:
     fields = read(unknown + number_field(1, 5) + unknown + bytes_field(2, b"s"))
     assert (fields.number(1), fields.string(2)) == (5, b"s")
 
 
-def test_a_missing_field_is_bad_unless_it_has_a_default() -> None:
+def test_missing_field_needs_a_default() -> None:
     fields = read(b"")
     assert fields.number(1, default=0) == 0
     assert fields.optional_number(1) is None
@@ -105,11 +105,11 @@ def test_a_missing_field_is_bad_unless_it_has_a_default() -> None:
     ],
     ids=bytes.hex,
 )
-def test_what_no_encoder_writes_is_bad(data: bytes) -> None:
+def test_non_canonical_encoding_is_rejected(data: bytes) -> None:
     with pytest.raises(BadMessage):
         read(data)
 
 
-def test_the_largest_number_is_read() -> None:
+def test_largest_number_is_read() -> None:
     assert read(b"\x08\xff\xff\xff\xff\x0f").number(1) == MAX_UINT32
     read(b"\x48" + b"\xff" * 9 + b"\x01")

@@ -23,39 +23,39 @@ from bridge.e2ee.keys import (
     untyped,
 )
 from bridge.errors import RemoteProtocolError
-from tests.e2ee.support import End, dice
+from tests.e2ee.support import End, seeded_rng
 
-OWN = new_own_keys(dice("own"))
+OWN = new_own_keys(seeded_rng("own"))
 
 
 @settings(max_examples=50, derandomize=True, deadline=None)
 @given(st.binary(min_size=8, max_size=8))
-def test_a_registration_id_is_in_range(drawn: bytes) -> None:
+def test_registration_id_is_in_range(drawn: bytes) -> None:
     own = new_own_keys(lambda count: drawn[:count] if count == 8 else b"k" * count)
     assert 1 <= own.registration_id <= MAX_REGISTRATION_ID
 
 
 @pytest.mark.parametrize("id", [0, -1, MAX_REGISTRATION_ID + 1])
-def test_another_registration_id_cannot_be_constructed(id: int) -> None:
+def test_registration_id_out_of_range_is_rejected(id: int) -> None:
     with pytest.raises(ValueError, match="16380"):
         OwnKeys(id, OWN.identity)
 
 
-def test_a_signed_prekey_is_signed_with_its_type_byte() -> None:
-    signed = new_signed_prekey(OWN, 5, dice("signed"))
+def test_signed_prekey_signature_covers_type_byte() -> None:
+    signed = new_signed_prekey(OWN, 5, seeded_rng("signed"))
     assert signed.id == 5
     assert verify(OWN.identity.public, b"\x05" + signed.pair.public, signed.signature)
     assert not verify(OWN.identity.public, signed.pair.public, signed.signature)
 
 
-def test_one_time_prekeys_have_ids_in_a_row_and_keys_of_their_own() -> None:
-    keys = new_prekeys(10, 100, dice("one"))
+def test_one_time_prekeys_have_consecutive_ids_and_own_keys() -> None:
+    keys = new_prekeys(10, 100, seeded_rng("one"))
     assert [key.id for key in keys] == list(range(10, 110))
     assert len({key.pair.public for key in keys}) == 100
 
 
-def test_after_the_last_prekey_id_comes_one_and_never_zero() -> None:
-    assert [key.id for key in new_prekeys(MAX_PREKEY_ID - 1, 4, dice("wrap"))] == [
+def test_prekey_ids_wrap_to_one_not_zero() -> None:
+    assert [key.id for key in new_prekeys(MAX_PREKEY_ID - 1, 4, seeded_rng("wrap"))] == [
         MAX_PREKEY_ID - 1,
         MAX_PREKEY_ID,
         1,
@@ -64,23 +64,23 @@ def test_after_the_last_prekey_id_comes_one_and_never_zero() -> None:
 
 
 @pytest.mark.parametrize("id", [0, -1, MAX_PREKEY_ID + 1])
-def test_another_prekey_id_cannot_be_given_out(id: int) -> None:
+def test_prekey_id_out_of_range_is_rejected(id: int) -> None:
     with pytest.raises(ValueError, match="16777215"):
         PreKey(id, OWN.identity)
     with pytest.raises(ValueError, match="16777215"):
         SignedPreKey(id, OWN.identity, bytes(64))
     with pytest.raises(ValueError, match="16777215"):
-        new_prekeys(id, 1, dice("x"))
+        new_prekeys(id, 1, seeded_rng("x"))
 
 
-def test_a_count_of_prekeys_that_does_not_exist_is_refused() -> None:
-    assert new_prekeys(1, 0, dice("x")) == ()
+def test_prekey_count_out_of_range_is_rejected() -> None:
+    assert new_prekeys(1, 0, seeded_rng("x")) == ()
     for count in (-1, MAX_PREKEY_ID + 1):
         with pytest.raises(ValueError, match="so many"):
-            new_prekeys(1, count, dice("x"))
+            new_prekeys(1, count, seeded_rng("x"))
 
 
-def test_a_typed_key_is_0x05_and_the_key() -> None:
+def test_typed_key_is_0x05_and_the_key() -> None:
     key = OWN.identity.public
     assert typed(key) == b"\x05" + key
     assert untyped(typed(key)) == untyped(typed(key) + b"trailing") == key
@@ -90,14 +90,14 @@ def test_a_typed_key_is_0x05_and_the_key() -> None:
 
 
 @pytest.mark.parametrize("one_time", [True, False])
-def test_a_bundle_verifies_under_its_own_identity_and_no_other(one_time: bool) -> None:
+def test_bundle_verifies_under_its_own_identity_only(one_time: bool) -> None:
     bundle = End("bob").bundle(one_time=one_time)
     bundle.verify()
     with pytest.raises(RemoteProtocolError):
         replace(bundle, identity=OWN.identity.public).verify()
 
 
-def test_a_bundle_of_a_peer_that_counts_from_zero_is_used() -> None:
+def test_bundle_with_prekey_id_zero_is_accepted() -> None:
     alice, bob = End("alice"), End("bob")
     bundle = bob.bundle()
     assert bundle.prekey_id is not None
@@ -130,7 +130,7 @@ def test_a_bundle_of_a_peer_that_counts_from_zero_is_used() -> None:
     ],
     ids=str,
 )
-def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(wrong: dict[str, object]) -> None:
+def test_incomplete_or_unsigned_bundle_is_rejected(wrong: dict[str, object]) -> None:
     bundle = End("bob").bundle()
     with pytest.raises(RemoteProtocolError):
         replace(bundle, **wrong).verify()  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_a_bundle_that_is_not_whole_or_not_signed_is_refused(wrong: dict[str, ob
     assert alice.stored is None
 
 
-def test_a_bundle_with_a_key_of_low_order_is_refused() -> None:
+def test_bundle_with_low_order_key_is_rejected() -> None:
     alice, bundle = End("alice"), End("bob").bundle()
     with pytest.raises(RemoteProtocolError, match="low order"):
         alice.start(replace(bundle, prekey=bytes(32)))

@@ -8,51 +8,51 @@ from __future__ import annotations
 import pytest
 
 from bridge.curve import key_pair, sign, verify
-from bridge.e2ee.errors import Duplicate, UnknownPreKey
+from bridge.e2ee.errors import KeyGone, UnknownPreKey
 from bridge.e2ee.safety_number import half, safety_number
 from tests.e2ee.conversation import AlreadyRead, CannotRead, Theirs
 from tests.e2ee.peer.libsignal import Program, Refused
-from tests.e2ee.support import DAY, NOW, End, dice
+from tests.e2ee.support import DAY, NOW, End, seeded_rng
 
 
 def pair(libsignal: Program, name: str) -> tuple[End, Theirs]:
-    """Somebody of ours and somebody with libsignal, who never met."""
+    """One end with our code and one with libsignal, without a session."""
     return End(name), Theirs(libsignal.person(name))
 
 
 @pytest.mark.parametrize("one_time", [True, False])
-def test_we_start_and_texts_go_both_ways(libsignal: Program, one_time: bool) -> None:
+def test_we_start_and_both_can_write(libsignal: Program, one_time: bool) -> None:
     ours, theirs = pair(libsignal, f"we start {one_time}")
     bundle = theirs.bundle(one_time=one_time)
     ours.start(bundle)
-    letter = ours.seal(b"first")
-    assert letter[0] == "pkmsg"
-    assert theirs.read(letter) == b"first"
+    sealed = ours.seal(b"first")
+    assert sealed[0] == "pkmsg"
+    assert theirs.read(sealed) == b"first"
     assert ours.read(theirs.seal(b"answer")) == b"answer"
-    letter = ours.seal(b"third")
-    assert letter[0] == "msg"
-    assert theirs.read(letter) == b"third"
+    sealed = ours.seal(b"third")
+    assert sealed[0] == "msg"
+    assert theirs.read(sealed) == b"third"
     if bundle.prekey_id is not None:
         assert not theirs.person.has_prekey(bundle.prekey_id)
 
 
 @pytest.mark.parametrize("one_time", [True, False])
-def test_libsignal_starts_and_texts_go_both_ways(libsignal: Program, one_time: bool) -> None:
+def test_libsignal_starts_and_both_can_write(libsignal: Program, one_time: bool) -> None:
     ours, theirs = pair(libsignal, f"they start {one_time}")
     bundle = ours.bundle(one_time=one_time)
     theirs.start(bundle)
-    letter = theirs.seal(b"first")
-    assert letter[0] == "pkmsg"
-    opened = ours.open(letter)
+    sealed = theirs.seal(b"first")
+    assert sealed[0] == "pkmsg"
+    opened = ours.open(sealed)
     assert (opened.plaintext, opened.spent_prekey) == (b"first", bundle.prekey_id)
     assert opened.identity == theirs.person.identity
     assert theirs.read(ours.seal(b"answer")) == b"answer"
-    letter = theirs.seal(b"third")
-    assert letter[0] == "msg"
-    assert ours.read(letter) == b"third"
+    sealed = theirs.seal(b"third")
+    assert sealed[0] == "msg"
+    assert ours.read(sealed) == b"third"
 
 
-def test_the_first_byte_of_libsignal_is_accepted_and_ours_is_the_older_one(libsignal: Program) -> None:
+def test_first_byte_0x34_is_read_and_0x33_is_written(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "first byte")
     theirs.start(ours.bundle())
     first = theirs.seal(b"x")
@@ -74,7 +74,7 @@ def test_texts_of_any_length_arrive(libsignal: Program, text: bytes) -> None:
     assert ours.read(theirs.seal(text)) == text
 
 
-def test_prekey_messages_are_repeated_until_the_answer_and_need_no_prekey_again(libsignal: Program) -> None:
+def test_prekey_messages_repeat_until_answered(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "repeated")
     theirs.start(ours.bundle())
     first, second = theirs.seal(b"1"), theirs.seal(b"2")
@@ -87,7 +87,7 @@ def test_prekey_messages_are_repeated_until_the_answer_and_need_no_prekey_again(
     assert [theirs.read(second), theirs.read(first)] == [b"2", b"1"]
 
 
-def test_letters_out_of_order_and_lost_ones_do_no_harm(libsignal: Program) -> None:
+def test_reordered_and_lost_messages_do_no_harm(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "out of order")
     ours.start(theirs.bundle())
     assert theirs.read(ours.seal(b"start")) == b"start"
@@ -102,8 +102,8 @@ def test_letters_out_of_order_and_lost_ones_do_no_harm(libsignal: Program) -> No
     assert ours.read(from_them[1]) == b"t1"
 
 
-def test_a_late_last_letter_of_an_older_chain_is_read(libsignal: Program) -> None:
-    # previous_counter is a last index, not a count; who mistakes it loses exactly this letter.
+def test_late_last_message_of_older_chain_is_read(libsignal: Program) -> None:
+    # previous_counter is a last index, not a count; who mistakes it loses exactly this message.
     ours, theirs = pair(libsignal, "late last")
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"start"))
@@ -117,7 +117,7 @@ def test_a_late_last_letter_of_an_older_chain_is_read(libsignal: Program) -> Non
     assert theirs.read(late_ours[1]) == b"late too"
 
 
-def test_many_turns(libsignal: Program) -> None:
+def test_many_turns_in_a_row_are_read(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "turns")
     ours.start(theirs.bundle())
     for number in range(60):
@@ -125,7 +125,7 @@ def test_many_turns(libsignal: Program) -> None:
         assert ours.read(theirs.seal(b"t%d" % number)) == b"t%d" % number
 
 
-def test_the_longest_jump_is_the_same_at_both_ends(libsignal: Program) -> None:
+def test_longest_jump_equals_libsignal(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "jump")
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"0"))
@@ -136,7 +136,7 @@ def test_the_longest_jump_is_the_same_at_both_ends(libsignal: Program) -> None:
         theirs.read(ours.seal(b"one too far"))
 
 
-def test_both_ends_keep_the_last_2000_skipped_letters_of_a_chain(libsignal: Program) -> None:
+def test_skipped_key_limit_equals_libsignal(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "skipped")
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"start"))
@@ -147,13 +147,13 @@ def test_both_ends_keep_the_last_2000_skipped_letters_of_a_chain(libsignal: Prog
     # 2,049 were skipped and 2,000 are kept: 0 to 48 are gone and count as read.
     with pytest.raises(AlreadyRead):
         theirs.read(from_us[48])
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         ours.read(from_them[48])
     for number in (49, 50, 2048):
         assert theirs.read(from_us[number]) == ours.read(from_them[number]) == b"%d" % number
 
 
-def test_a_replayed_letter_is_a_duplicate_at_both_ends(libsignal: Program) -> None:
+def test_replay_is_refused_at_both_ends(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "replay")
     ours.start(theirs.bundle())
     first = ours.seal(b"1")
@@ -162,12 +162,12 @@ def test_a_replayed_letter_is_a_duplicate_at_both_ends(libsignal: Program) -> No
         theirs.read(first)
     answer = theirs.seal(b"2")
     ours.read(answer)
-    with pytest.raises(Duplicate):
+    with pytest.raises(KeyGone):
         ours.read(answer)
 
 
 @pytest.mark.parametrize("first_to_read", ["ours", "theirs"])
-def test_both_starting_at_once_agree(libsignal: Program, first_to_read: str) -> None:
+def test_simultaneous_starts_with_libsignal_converge(libsignal: Program, first_to_read: str) -> None:
     ours, theirs = pair(libsignal, f"at once {first_to_read}")
     ours.start(theirs.bundle())
     theirs.start(ours.bundle())
@@ -187,7 +187,7 @@ def test_both_starting_at_once_agree(libsignal: Program, first_to_read: str) -> 
     assert ours.seal(b"x")[0] == "msg" and theirs.seal(b"x")[0] == "msg"
 
 
-def test_a_letter_for_an_archived_session_is_read_and_brings_it_back(libsignal: Program) -> None:
+def test_message_for_archived_session_promotes_it(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "archived")
     ours.start(theirs.bundle())
     theirs.read(ours.seal(b"1"))
@@ -196,11 +196,11 @@ def test_a_letter_for_an_archived_session_is_read_and_brings_it_back(libsignal: 
     assert len(ours.kept.archived) == 1
     assert ours.read(late) == b"late"
     # The promoted session is the one libsignal uses still, so both are together at once.
-    letter = ours.seal(b"2")
-    assert letter[0] == "msg" and theirs.read(letter) == b"2"
+    sealed = ours.seal(b"2")
+    assert sealed[0] == "msg" and theirs.read(sealed) == b"2"
 
 
-def test_after_a_retry_a_new_session_carries_the_text_again(libsignal: Program) -> None:
+def test_resend_after_retry_uses_new_session(libsignal: Program) -> None:
     # They lost all they had and cannot read ours: they ask again, and we start anew.
     ours, theirs = pair(libsignal, "retry")
     ours.start(theirs.bundle())
@@ -217,7 +217,7 @@ def test_after_a_retry_a_new_session_carries_the_text_again(libsignal: Program) 
     assert ours.read(lost.seal(b"4")) == b"4"
 
 
-def test_we_ask_for_a_new_session_when_the_prekey_is_gone(libsignal: Program) -> None:
+def test_missing_prekey_needs_a_new_session(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "gone")
     bundle = ours.bundle()
     theirs.start(bundle)
@@ -231,7 +231,7 @@ def test_we_ask_for_a_new_session_when_the_prekey_is_gone(libsignal: Program) ->
     assert ours.read(theirs.seal(b"1")) == b"1"
 
 
-def test_a_reinstall_shows_as_a_changed_identity(libsignal: Program) -> None:
+def test_reinstall_reports_changed_identity(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "reinstall")
     theirs.start(ours.bundle())
     assert not ours.open(theirs.seal(b"1")).identity_changed
@@ -242,7 +242,7 @@ def test_a_reinstall_shows_as_a_changed_identity(libsignal: Program) -> None:
     assert again.read(ours.seal(b"3")) == b"3"
 
 
-def test_an_unanswered_session_lasts_as_long_as_with_libsignal(libsignal: Program) -> None:
+def test_unanswered_session_expires_as_in_libsignal(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "thirty days")
     ours.start(theirs.bundle())
     theirs.person.start("other", ours.bundle(), NOW)
@@ -251,7 +251,7 @@ def test_an_unanswered_session_lasts_as_long_as_with_libsignal(libsignal: Progra
         assert ours.can_seal() == theirs.person.can_encrypt("other", ours.now) == usable
 
 
-def test_a_forged_letter_is_refused_by_libsignal_too(libsignal: Program) -> None:
+def test_libsignal_rejects_forged_message(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "forged")
     ours.start(theirs.bundle())
     kind, ciphertext = ours.seal(b"1")
@@ -260,7 +260,7 @@ def test_a_forged_letter_is_refused_by_libsignal_too(libsignal: Program) -> None
     assert theirs.read((kind, ciphertext)) == b"1"
 
 
-def test_safety_numbers_are_the_same(libsignal: Program) -> None:
+def test_safety_numbers_equal_libsignal(libsignal: Program) -> None:
     ours, theirs = pair(libsignal, "number")
     own, other = b"+31612345678", "Zo\u00eb@example.org".encode()
     identity = ours.own.identity.public
@@ -269,7 +269,7 @@ def test_safety_numbers_are_the_same(libsignal: Program) -> None:
 
 
 def test_signatures_verify_both_ways(libsignal: Program) -> None:
-    rng = dice("signatures")
+    rng = seeded_rng("signatures")
     for number in range(20):
         message = rng(number * 7)
         person, ours = libsignal.person("signer"), key_pair(rng(32))

@@ -1,4 +1,4 @@
-"""Any interleaving with the official libsignal as one end: losses, doubles, overtaking, new sessions."""
+"""Any interleaving with the official libsignal as one end: losses, duplicates, reordering, new sessions."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ IDS = st.integers(0, MAX_PREKEY_ID)
 
 
 def plain(counter: int = 0, ciphertext: bytes = bytes(16)) -> bytes:
-    """A plain message whose MAC is wrong for everybody."""
+    """A plain message with a wrong MAC."""
     return covered_part(KEY, counter, 0, ciphertext) + MAC
 
 
@@ -46,7 +46,7 @@ def first(prekey_id: int | None = 7, message: bytes | None = None, signed_prekey
 
 @QUICK
 @given(st.integers(0, MAX_COUNTER), st.integers(0, MAX_UINT32), st.integers(1, 9))
-def test_a_plain_message_is_read_as_it_was_written(counter: int, previous: int, blocks: int) -> None:
+def test_plain_message_round_trips(counter: int, previous: int, blocks: int) -> None:
     ciphertext = bytes(range(16)) * blocks
     covered = covered_part(KEY, counter, previous, ciphertext)
     message = read_message(covered + MAC)
@@ -56,7 +56,7 @@ def test_a_plain_message_is_read_as_it_was_written(counter: int, previous: int, 
 
 @QUICK
 @given(st.none() | IDS, IDS, st.integers(0, MAX_UINT32))
-def test_a_prekey_message_is_read_as_it_was_written(one: int | None, signed: int, registration: int) -> None:
+def test_prekey_message_round_trips(one: int | None, signed: int, registration: int) -> None:
     data = prekey_message(
         registration_id=registration,
         prekey_id=one,
@@ -71,11 +71,11 @@ def test_a_prekey_message_is_read_as_it_was_written(one: int | None, signed: int
     assert message.message == read_message(plain(3))
 
 
-def test_the_bytes_of_a_plain_message() -> None:
+def test_plain_message_has_known_bytes() -> None:
     assert plain() == b"3\x0a\x21\x05" + KEY + b"\x10\x00\x18\x00\x22\x10" + bytes(16) + MAC
 
 
-def test_the_bytes_of_a_prekey_message() -> None:
+def test_prekey_message_has_known_bytes() -> None:
     inner = plain()
     body = b"\x12\x21\x05" + BASE + b"\x1a\x21\x05" + IDENTITY + b"\x22" + bytes([len(inner)]) + inner
     assert first() == b"3\x08\x07" + body + b"\x28\x09\x30\x01"
@@ -83,14 +83,14 @@ def test_the_bytes_of_a_prekey_message() -> None:
 
 
 @pytest.mark.parametrize("low", range(16))
-def test_any_low_half_of_the_first_byte_is_read(low: int) -> None:
+def test_any_low_half_of_first_byte_is_accepted(low: int) -> None:
     byte = bytes([0x30 | low])
     assert read_message(byte + plain()[1:]).covered[:1] == byte
     assert read_prekey_message(byte + first(message=byte + plain()[1:])[1:]).message.covered[:1] == byte
 
 
 @pytest.mark.parametrize("high", [high for high in range(16) if high != 3])
-def test_any_other_version_is_refused_outside_and_inside(high: int) -> None:
+def test_other_version_is_rejected_outside_and_inside(high: int) -> None:
     byte = bytes([high << 4 | 3])
     for read, data in (
         (read_message, byte + plain()[1:]),
@@ -103,7 +103,7 @@ def test_any_other_version_is_refused_outside_and_inside(high: int) -> None:
 
 @QUICK
 @given(st.binary(max_size=200))
-def test_any_bytes_give_a_message_or_a_bad_message(data: bytes) -> None:
+def test_arbitrary_bytes_parse_or_raise_bad_message(data: bytes) -> None:
     for read in (read_message, read_prekey_message):
         for start in (b"", b"\x33"):
             with suppress(BadMessage):
@@ -117,7 +117,7 @@ def test_any_bytes_give_a_message_or_a_bad_message(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("make", [plain, first])
-def test_every_truncation_is_refused(make: object) -> None:
+def test_every_truncation_is_rejected(make: object) -> None:
     data, read = (plain(), read_message) if make is plain else (first(), read_prekey_message)
     for size in range(len(data)):
         # A plain message cut by less than its MAC still has eight last bytes; the session refuses it.
@@ -128,7 +128,7 @@ def test_every_truncation_is_refused(make: object) -> None:
 
 
 @pytest.mark.parametrize("missing", [1, 2, 4])
-def test_a_plain_message_without_a_required_field_is_refused(missing: int) -> None:
+def test_plain_message_without_required_field_is_rejected(missing: int) -> None:
     fields = {1: bytes_field(1, b"\x05" + KEY), 2: number_field(2, 0), 4: bytes_field(4, bytes(16))}
     assert read_message(b"3" + b"".join(fields.values()) + MAC).previous_counter == 0
     del fields[missing]
@@ -137,7 +137,7 @@ def test_a_plain_message_without_a_required_field_is_refused(missing: int) -> No
 
 
 @pytest.mark.parametrize("missing", [2, 3, 4, 6])
-def test_a_prekey_message_without_a_required_field_is_refused(missing: int) -> None:
+def test_prekey_message_without_required_field_is_rejected(missing: int) -> None:
     fields = {
         2: bytes_field(2, b"\x05" + BASE),
         3: bytes_field(3, b"\x05" + IDENTITY),
@@ -151,13 +151,13 @@ def test_a_prekey_message_without_a_required_field_is_refused(missing: int) -> N
         read_prekey_message(b"3" + b"".join(fields.values()))
 
 
-def test_fields_of_newer_writers_are_skipped() -> None:
+def test_unknown_fields_of_newer_writers_are_skipped() -> None:
     newer = plain()[:-8] + bytes_field(5, b"pq ratchet") + bytes_field(6, b"addresses") + MAC
     assert read_message(newer).ciphertext == bytes(16)
     assert read_prekey_message(first() + number_field(7, 1) + bytes_field(8, b"kyber")).prekey_id == 7
 
 
-def test_bytes_behind_a_key_are_ignored_and_a_short_or_foreign_key_is_refused() -> None:
+def test_long_key_is_cut_and_short_or_foreign_key_rejected() -> None:
     def with_key(key: bytes) -> bytes:
         return b"3" + bytes_field(1, key) + number_field(2, 0) + bytes_field(4, bytes(16)) + MAC
 
@@ -168,12 +168,12 @@ def test_bytes_behind_a_key_are_ignored_and_a_short_or_foreign_key_is_refused() 
 
 
 @pytest.mark.parametrize("size", [0, 1, 15, 17, 31])
-def test_a_ciphertext_that_is_not_whole_blocks_is_refused(size: int) -> None:
+def test_ciphertext_of_partial_blocks_is_rejected(size: int) -> None:
     with pytest.raises(BadMessage, match="blocks"):
         read_message(plain(ciphertext=bytes(size)))
 
 
-def test_the_largest_message_is_read_and_one_byte_more_is_not() -> None:
+def test_message_size_limit_is_exact() -> None:
     inner = plain(ciphertext=bytes(MAX_CIPHERTEXT_BYTES - 512))
     data = first(message=inner)
     filled = data + bytes_field(9, bytes(MAX_CIPHERTEXT_BYTES - len(data) - 3))
@@ -185,13 +185,13 @@ def test_the_largest_message_is_read_and_one_byte_more_is_not() -> None:
         read_message(plain(ciphertext=bytes(MAX_CIPHERTEXT_BYTES)))
 
 
-def test_the_largest_counter_is_read_and_one_more_is_not() -> None:
+def test_counter_limit_is_exact() -> None:
     assert read_message(plain(MAX_COUNTER)).counter == MAX_COUNTER
     with pytest.raises(BadMessage, match="counter"):
         read_message(plain(MAX_COUNTER + 1))
 
 
-def test_the_largest_prekey_ids_are_read_and_one_more_is_not() -> None:
+def test_prekey_id_limit_is_exact() -> None:
     largest = read_prekey_message(first(MAX_PREKEY_ID, signed_prekey_id=MAX_PREKEY_ID))
     assert largest.prekey_id == largest.signed_prekey_id == MAX_PREKEY_ID
     for data in (first(MAX_PREKEY_ID + 1), first(signed_prekey_id=MAX_PREKEY_ID + 1)):

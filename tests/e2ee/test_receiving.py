@@ -1,4 +1,4 @@
-"""Receiving chains and skipped keys: every limit at it and beyond it."""
+"""Receiving chains and skipped keys, at and beyond each limit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.e2ee.chain import ChainKey
-from bridge.e2ee.errors import BadMessage, Duplicate
-from bridge.e2ee.receiving import MAX_JUMP, ReceivingChain
+from bridge.e2ee.errors import BadMessage, KeyGone
+from bridge.e2ee.receiving import MAX_JUMP, Position, ReceivingChain
 from bridge.e2ee.skipped import (
     ENTRY_BYTES,
     MAX_SKIPPED_KEY_AGE_SECONDS,
@@ -16,10 +16,15 @@ from bridge.e2ee.skipped import (
     NOTHING_SKIPPED,
     SkippedKeys,
 )
-from tests.e2ee.support import NOW
+from tests.e2ee.support import NOW, run
 
 START = ReceivingChain(b"r" * 32, ChainKey(b"c" * 32))
 QUICK = settings(max_examples=60, derandomize=True, deadline=None)
+
+
+def find(chain: ReceivingChain, counter: int) -> Position:
+    """Look for a message, without pauses."""
+    return run(chain.find(counter))
 
 
 def seed(index: int) -> bytes:
@@ -32,73 +37,70 @@ def seed(index: int) -> bytes:
 
 @QUICK
 @given(st.permutations(range(12)))
-def test_in_any_order_each_message_gets_its_seed_once(order: list[int]) -> None:
+def test_each_message_gets_its_seed_once_in_any_order(order: list[int]) -> None:
     chain = START
     for counter in order:
-        reach = chain.reach(counter)
-        assert reach.seed == seed(counter)
-        chain = reach.move(NOW)
-        with pytest.raises(Duplicate):
-            chain.reach(counter)
+        found = find(chain, counter)
+        assert found.seed == seed(counter)
+        chain = found.advanced(NOW)
+        with pytest.raises(KeyGone):
+            find(chain, counter)
     assert chain.chain.index == 12 and chain.skipped == NOTHING_SKIPPED
 
 
-def test_looking_for_a_message_moves_nothing() -> None:
-    before = START.reach(5).move(NOW)
-    before.reach(9)
-    before.reach(2)
-    assert before == START.reach(5).move(NOW)
+def test_search_leaves_the_chain_unchanged() -> None:
+    before = find(START, 5).advanced(NOW)
+    find(before, 9)
+    find(before, 2)
+    assert before == find(START, 5).advanced(NOW)
 
 
-def test_the_longest_jump_is_allowed_and_one_more_is_not() -> None:
-    assert START.reach(MAX_JUMP).counter == MAX_JUMP
+def test_jump_limit_is_exact() -> None:
+    assert find(START, MAX_JUMP).counter == MAX_JUMP
     with pytest.raises(BadMessage, match="too far"):
-        START.reach(MAX_JUMP + 1)
-    assert START.reach(10, max_jump=10).counter == 10
-    with pytest.raises(BadMessage, match="too far"):
-        START.reach(11, max_jump=10)
+        find(START, MAX_JUMP + 1)
 
 
-def test_a_full_chain_keeps_2000_skipped_keys_and_forgets_the_oldest() -> None:
-    full = START.reach(MAX_SKIPPED_KEYS_PER_CHAIN).move(NOW)
+def test_full_chain_evicts_oldest_skipped_key() -> None:
+    full = find(START, MAX_SKIPPED_KEYS_PER_CHAIN).advanced(NOW)
     assert len(full.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    assert full.reach(0).seed == seed(0)
-    over = full.reach(MAX_SKIPPED_KEYS_PER_CHAIN + 2).move(NOW)
+    assert find(full, 0).seed == seed(0)
+    over = find(full, MAX_SKIPPED_KEYS_PER_CHAIN + 2).advanced(NOW)
     assert len(over.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    with pytest.raises(Duplicate):
-        over.reach(0)
-    assert over.reach(1).seed == seed(1)
-    assert over.reach(MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
+    with pytest.raises(KeyGone):
+        find(over, 0)
+    assert find(over, 1).seed == seed(1)
+    assert find(over, MAX_SKIPPED_KEYS_PER_CHAIN + 1).seed == seed(MAX_SKIPPED_KEYS_PER_CHAIN + 1)
 
 
-def test_a_long_jump_keeps_the_last_2000_of_those_jumped_over() -> None:
-    moved = START.reach(5_000).move(NOW)
+def test_long_jump_keeps_last_2000_skipped_keys() -> None:
+    moved = find(START, 5_000).advanced(NOW)
     assert len(moved.skipped) == MAX_SKIPPED_KEYS_PER_CHAIN
-    assert moved.reach(3_000).seed == seed(3_000)
-    with pytest.raises(Duplicate):
-        moved.reach(2_999)
+    assert find(moved, 3_000).seed == seed(3_000)
+    with pytest.raises(KeyGone):
+        find(moved, 2_999)
 
 
-def test_skipped_keys_are_kept_for_31_days_and_no_longer() -> None:
-    early = START.reach(2).move(NOW)
-    later = early.reach(5).move(NOW + 100)
+def test_skipped_keys_expire_after_31_days() -> None:
+    early = find(START, 2).advanced(NOW)
+    later = find(early, 5).advanced(NOW + 100)
     assert len(later.skipped) == 4
-    assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS) == later
-    kept = later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 1)
-    assert kept.reach(3).seed == seed(3)
-    with pytest.raises(Duplicate):
-        kept.reach(1)
-    assert later.tidy(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 101).skipped == NOTHING_SKIPPED
+    assert later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS) == later
+    kept = later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 1)
+    assert find(kept, 3).seed == seed(3)
+    with pytest.raises(KeyGone):
+        find(kept, 1)
+    assert later.pruned(NOW + MAX_SKIPPED_KEY_AGE_SECONDS + 101).skipped == NOTHING_SKIPPED
 
 
 @pytest.mark.parametrize("now", [-5.0, 0.0, 2.0**40])
-def test_a_mad_clock_does_no_harm(now: float) -> None:
-    assert len(START.reach(3).move(now).skipped) == 3
+def test_skipping_accepts_any_clock(now: float) -> None:
+    assert len(find(START, 3).advanced(now).skipped) == 3
 
 
 @QUICK
 @given(st.sets(st.integers(0, 40)), st.integers(0, 40))
-def test_skipped_keys_are_found_and_taken_one_by_one(counters: set[int], wanted: int) -> None:
+def test_skipped_keys_are_found_and_removed_singly(counters: set[int], wanted: int) -> None:
     keys = {counter: ChainKey(bytes([counter]) * 32, counter) for counter in counters}
     skipped = NOTHING_SKIPPED.added((keys[counter] for counter in sorted(counters)), NOW)
     assert len(skipped) == len(counters)
@@ -111,7 +113,7 @@ def test_skipped_keys_are_found_and_taken_one_by_one(counters: set[int], wanted:
     assert all(left.find(counter) == keys[counter].seed() for counter in counters - {wanted})
 
 
-def test_an_entry_has_forty_bytes() -> None:
+def test_skipped_entry_has_40_bytes() -> None:
     skipped = SkippedKeys().added([ChainKey(b"k" * 32, 7)], 1.0)
     assert skipped.packed == b"\x00\x00\x00\x07" + b"\x00\x00\x00\x01" + ChainKey(b"k" * 32, 7).seed()
     assert len(skipped.packed) == ENTRY_BYTES == 40

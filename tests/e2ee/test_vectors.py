@@ -36,17 +36,17 @@ from bridge.e2ee.kdf import NO_SALT, hkdf
         ),
     ],
 )
-def test_derivation_gives_the_keys_of_rfc_5869(secret: bytes, salt: bytes, info: bytes, derived: str) -> None:
+def test_hkdf_matches_rfc_5869(secret: bytes, salt: bytes, info: bytes, derived: str) -> None:
     assert hkdf(secret, salt=salt, info=info, size=len(derived) // 2).hex() == derived
 
 
-def test_the_tag_is_the_beginning_of_the_hmac_of_rfc_4231() -> None:
+def test_mac_matches_rfc_4231() -> None:
     # Section 4.2, test case 1: key 0x0b * 20, data "Hi There".
     keys = MessageKeys(cipher=b"", mac=b"\x0b" * 20, iv=b"")
     assert tag(keys, b"Hi", b" ", b"There").hex() == "b0344c61d8db3853"
 
 
-def test_encryption_gives_the_blocks_of_nist_sp_800_38a() -> None:
+def test_encryption_matches_nist_sp_800_38a() -> None:
     # Appendix F.2.5, CBC-AES256.Encrypt; the fifth block is the padding, which the vectors do not have.
     keys = MessageKeys(
         cipher=bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4"),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from bridge.curve import KeyPair
 from bridge.e2ee import session as signal
 from bridge.e2ee.bundle import PreKeyBundle
-from bridge.e2ee.errors import BadMessage, Duplicate, NoSession, UnknownPreKey
+from bridge.e2ee.errors import BadMessage, KeyGone, NoSession, UnknownPreKey
 from bridge.e2ee.keys import OwnKeys, Rng, SignedPreKey, new_own_keys, new_signed_prekey
 from bridge.e2ee.record import Record
 from bridge.ids import Jid
@@ -58,7 +58,7 @@ class SimulatedContact:
     def read(self, arrived: Message) -> None:
         """Open a message; one that was read before changes nothing."""
         now = self._clock.now()
-        with suppress(Duplicate, BadMessage, NoSession, UnknownPreKey):
+        with suppress(KeyGone, BadMessage, NoSession, UnknownPreKey):
             opened = signal.open(
                 self._record, self._own, arrived.kind, arrived.ciphertext, self, self._rng, now
             )

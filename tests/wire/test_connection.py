@@ -83,7 +83,7 @@ def _hello(handshake: Handshake, payload: bytes | None = None) -> bytes:
     return proto.HandshakeMessage(client_hello=hello).SerializeToString()
 
 
-def test_two_ends_shake_hands_and_talk() -> None:
+def test_handshake_completes_and_stanzas_cross() -> None:
     ours, theirs = client(), server()
     assert theirs.receive(ours.data_to_send()) == []
     assert ours.receive(theirs.data_to_send()) == [AT_CLIENT]
@@ -94,20 +94,20 @@ def test_two_ends_shake_hands_and_talk() -> None:
     assert ours.receive(b"") == theirs.receive(b"") == [ConnectionEnded()]
 
 
-def test_the_first_bytes_are_the_header_and_a_frame() -> None:
+def test_first_bytes_are_header_and_frame() -> None:
     data = client().data_to_send()
     assert data.startswith(HEADER + b"\x00\x00")
     hello = proto.HandshakeMessage.FromString(data[len(HEADER) + 3 :])
     assert hello.client_hello == proto.ClientHello(ephemeral=key("client ephemeral").public)
 
 
-def test_what_is_queued_is_taken_once() -> None:
+def test_queued_bytes_are_taken_once() -> None:
     ours = client()
     assert ours.data_to_send()
     assert ours.data_to_send() == b""
 
 
-def test_every_split_of_the_whole_exchange_gives_the_same_events() -> None:
+def test_any_split_of_input_gives_same_events() -> None:
     ours, theirs = client(), server()
     to_server = ours.data_to_send()
     theirs.receive(to_server)
@@ -129,7 +129,7 @@ def test_every_split_of_the_whole_exchange_gives_the_same_events() -> None:
 
 @QUICK
 @given(st.lists(stanzas, max_size=5), st.lists(st.integers(0, 3000), max_size=10))
-def test_stanzas_arrive_in_order_however_their_bytes_are_cut(sent: list[Stanza], cuts: list[int]) -> None:
+def test_stanzas_arrive_in_order_for_any_split(sent: list[Stanza], cuts: list[int]) -> None:
     ends = pair()
     for stanza in sent:
         ends.client.send(stanza)
@@ -137,7 +137,7 @@ def test_stanzas_arrive_in_order_however_their_bytes_are_cut(sent: list[Stanza],
     assert feed(ends.server, ends.client.data_to_send(), cuts) == expected
 
 
-def test_a_server_with_a_certificate_of_another_root_is_refused() -> None:
+def test_server_certificate_of_another_root_is_rejected() -> None:
     ours, theirs = client(root_key=key("another root").public), server()
     theirs.receive(ours.data_to_send())
     with pytest.raises(RemoteProtocolError, match="not signed"):
@@ -145,14 +145,14 @@ def test_a_server_with_a_certificate_of_another_root_is_refused() -> None:
     assert ours.data_to_send() == b""
 
 
-def test_a_certificate_that_is_too_old_is_refused() -> None:
+def test_expired_certificate_is_rejected() -> None:
     ours, theirs = client(now=NOW + 400 * 24 * 3600), server()
     theirs.receive(ours.data_to_send())
     with pytest.raises(RemoteProtocolError, match="not valid"):
         ours.receive(theirs.data_to_send())
 
 
-def test_a_client_with_another_prologue_cannot_shake_hands() -> None:
+def test_handshake_fails_with_another_prologue() -> None:
     ours, theirs = client(), server(prologue=b"another")
     theirs.receive(ours.data_to_send())
     with pytest.raises(RemoteProtocolError, match="not genuine"):
@@ -160,12 +160,12 @@ def test_a_client_with_another_prologue_cannot_shake_hands() -> None:
 
 
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n", b"WA\x06\x04", b"X"])
-def test_a_wrong_header_is_refused_at_its_first_wrong_byte(data: bytes) -> None:
+def test_wrong_header_is_rejected_at_first_wrong_byte(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="header"):
         server().receive(data)
 
 
-def test_the_input_may_end_between_frames_only() -> None:
+def test_input_may_end_only_between_frames() -> None:
     for make in (client, server, lambda: pair().client, lambda: pair().server):
         assert make().receive(b"") == [ConnectionEnded()]
     for connection in (client(), pair().client, pair().server):
@@ -178,7 +178,7 @@ def test_the_input_may_end_between_frames_only() -> None:
         half.receive(b"")
 
 
-def test_a_dead_connection_refuses_everything_but_giving_what_was_queued() -> None:
+def test_dead_connection_only_gives_queued_bytes() -> None:
     ends = pair()
     ends.server.send(RESULT)
     with pytest.raises(RemoteProtocolError):
@@ -192,7 +192,7 @@ def test_a_dead_connection_refuses_everything_but_giving_what_was_queued() -> No
 
 
 @pytest.mark.threat("S18")
-def test_a_handshake_frame_at_the_limit_passes_and_one_beyond_does_not() -> None:
+def test_handshake_frame_size_limit_is_exact() -> None:
     limit = frame.MAX_FRAME_BYTES_BEFORE_AUTHENTICATION
     bare = len(_hello(_client_handshake(), b"x" * 65_000)) - 65_000
     at_limit = _hello(_client_handshake(), b"x" * (limit - bare))
@@ -205,7 +205,7 @@ def test_a_handshake_frame_at_the_limit_passes_and_one_beyond_does_not() -> None
 
 
 @pytest.mark.threat("S18")
-def test_after_the_handshake_larger_frames_pass_even_in_the_same_bytes() -> None:
+def test_frame_limit_rises_after_handshake_in_same_input() -> None:
     ours, theirs = client(), server()
     theirs.receive(ours.data_to_send())
     ours.receive(theirs.data_to_send())
@@ -215,7 +215,7 @@ def test_after_the_handshake_larger_frames_pass_even_in_the_same_bytes() -> None
 
 
 @pytest.mark.threat("S18")
-def test_a_stanza_that_fills_a_frame_passes_and_one_beyond_does_not() -> None:
+def test_stanza_size_limit_is_exact() -> None:
     ends = pair()
     bare = len(codec.encode(Stanza("body", {}, bytes(2**19)))) - 2**19 + 16
     at_limit = Stanza("body", {}, bytes(frame.MAX_FRAME_BYTES - bare))
@@ -232,7 +232,7 @@ def test_a_stanza_that_fills_a_frame_passes_and_one_beyond_does_not() -> None:
         ends.server.receive((frame.MAX_FRAME_BYTES + 1).to_bytes(3, "big"))
 
 
-def test_a_stanza_that_cannot_be_encoded_moves_nothing() -> None:
+def test_unencodable_stanza_leaves_connection_usable() -> None:
     ends = pair()
     with pytest.raises(LocalProtocolError):
         ends.client.send(Stanza(""))
@@ -240,7 +240,7 @@ def test_a_stanza_that_cannot_be_encoded_moves_nothing() -> None:
     assert ends.server.receive(ends.client.data_to_send()) == [StanzaReceived(PING)]
 
 
-def test_a_replayed_frame_is_refused() -> None:
+def test_replayed_frame_is_rejected() -> None:
     ends = pair()
     ends.client.send(PING)
     data = ends.client.data_to_send()
@@ -249,7 +249,7 @@ def test_a_replayed_frame_is_refused() -> None:
         ends.server.receive(data)
 
 
-def test_a_client_that_sends_an_empty_first_payload_is_understood() -> None:
+def test_empty_first_payload_is_accepted() -> None:
     # The specification mixes it into the hash; the network's clients do not send it.
     theirs, ours = server(), _client_handshake()
     theirs.receive(HEADER + frame.encode(_hello(ours, b"")))
@@ -260,7 +260,7 @@ def test_a_client_that_sends_an_empty_first_payload_is_understood() -> None:
 
 @QUICK
 @given(st.lists(st.binary(max_size=100), max_size=4), st.booleans(), st.booleans())
-def test_any_bytes_give_events_or_a_remote_error(pieces: list[bytes], framed: bool, header: bool) -> None:
+def test_arbitrary_bytes_give_events_or_remote_error(pieces: list[bytes], framed: bool, header: bool) -> None:
     for connection in (client(), server(), pair().client, pair().server):
         try:
             if header:
@@ -288,7 +288,7 @@ handshake_messages = st.builds(
 
 @QUICK
 @given(st.lists(handshake_messages, min_size=1, max_size=3))
-def test_any_handshake_messages_give_events_or_a_remote_error(messages: list[bytes]) -> None:
+def test_arbitrary_handshakes_give_events_or_remote_error(messages: list[bytes]) -> None:
     for connection, head in ((client(), b""), (server(), HEADER)):
         try:
             connection.receive(head + b"".join(map(frame.encode, messages)))
@@ -298,7 +298,7 @@ def test_any_handshake_messages_give_events_or_a_remote_error(messages: list[byt
 
 @QUICK
 @given(st.binary(max_size=200))
-def test_any_plaintext_of_an_authenticated_peer_gives_one_event_and_the_connection_goes_on(
+def test_arbitrary_plaintext_gives_one_event(
     plaintext: bytes,
 ) -> None:
     theirs, transport = hand_made()
@@ -313,7 +313,7 @@ def test_any_plaintext_of_an_authenticated_peer_gives_one_event_and_the_connecti
     "plaintext",
     [b"", b"\0\xf8\xff\x13", TOO_DEEP, b"\x02" + zlib.compress(bytes(2**24))],
 )
-def test_a_stanza_that_cannot_be_read_ends_nothing(plaintext: bytes) -> None:
+def test_unreadable_stanza_does_not_end_connection(plaintext: bytes) -> None:
     theirs, transport = hand_made()
     (event,) = theirs.receive(frame.encode(transport.sending.encrypt(plaintext)))
     assert isinstance(event, StanzaUnreadable)
@@ -321,7 +321,7 @@ def test_a_stanza_that_cannot_be_read_ends_nothing(plaintext: bytes) -> None:
     assert theirs.receive(frame.encode(transport.sending.encrypt(PING_BYTES))) == [StanzaReceived(PING)]
 
 
-def test_the_login_is_as_long_as_the_client_makes_it() -> None:
+def test_login_length_is_up_to_the_client() -> None:
     theirs, _ = hand_made(login=b"")
     theirs.send(RESULT)
     assert theirs.data_to_send()

@@ -82,7 +82,7 @@ def happen(connection: Connection, happening: Input) -> None:
         connection.receive(_right_frame(connection.state))
 
 
-def test_every_state_can_be_reached() -> None:
+def test_every_state_is_reachable() -> None:
     assert set(REACHED) == set(State) == set(TRANSITIONS)
     for state, make in REACHED.items():
         assert make().state is state
@@ -90,7 +90,7 @@ def test_every_state_can_be_reached() -> None:
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("happening", Input)
-def test_what_the_table_knows_moves_and_what_it_does_not_know_raises(state: State, happening: Input) -> None:
+def test_transitions_match_the_table(state: State, happening: Input) -> None:
     connection = REACHED[state]()
     following = TRANSITIONS[state].get(happening)
     if following is not None:
@@ -124,7 +124,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("state", [state for state in State if state not in (State.ENDED, State.BROKEN)])
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
-def test_garbage_breaks_every_living_state(state: State, garbage: bytes) -> None:
+def test_garbage_breaks_every_live_state(state: State, garbage: bytes) -> None:
     connection = REACHED[state]()
     with pytest.raises(RemoteProtocolError):
         connection.receive(garbage)

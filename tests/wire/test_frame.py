@@ -14,13 +14,13 @@ from bridge.wire.frame import FrameReader
 from tests.wire.support import QUICK
 
 
-def test_the_length_is_three_bytes_big_endian() -> None:
+def test_frame_length_is_three_bytes_big_endian() -> None:
     assert frame.encode(b"x" * 0x010203)[:4] == b"\x01\x02\x03x"
 
 
 @QUICK
 @given(st.lists(st.binary(max_size=50), max_size=5), st.lists(st.integers(0, 200), max_size=8))
-def test_frames_come_out_the_same_however_their_bytes_are_cut(frames: list[bytes], cuts: list[int]) -> None:
+def test_frames_are_the_same_for_any_split(frames: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(map(frame.encode, frames))
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     reader = FrameReader()
@@ -32,14 +32,14 @@ def test_frames_come_out_the_same_however_their_bytes_are_cut(frames: list[bytes
 
 
 @pytest.mark.threat("S18")
-def test_a_frame_at_the_limit_passes_and_one_beyond_is_refused_by_its_length_alone() -> None:
+def test_frame_limit_is_exact_and_checked_by_length() -> None:
     reader = FrameReader(limit=10)
     assert reader.feed(frame.encode(b"x" * 10)) == [b"x" * 10]
     with pytest.raises(RemoteProtocolError):
         reader.feed(b"\x00\x00\x0b")
 
 
-def test_a_limit_that_is_raised_between_two_frames_holds_for_the_second() -> None:
+def test_raised_limit_applies_to_next_frame() -> None:
     reader = FrameReader(limit=1)
     reader.append(frame.encode(b"a") + frame.encode(b"four"))
     assert reader.take() == b"a"
@@ -47,13 +47,13 @@ def test_a_limit_that_is_raised_between_two_frames_holds_for_the_second() -> Non
     assert reader.take() == b"four"
 
 
-def test_the_three_bytes_bound_what_can_be_sent() -> None:
+def test_frame_over_24_bit_length_cannot_be_sent() -> None:
     assert len(frame.encode(bytes(frame.MAX_ENCODED_FRAME_BYTES))) == 2**24 + 2
     with pytest.raises(LocalProtocolError):
         frame.encode(bytes(frame.MAX_ENCODED_FRAME_BYTES + 1))
 
 
-def test_a_part_of_a_frame_is_remembered() -> None:
+def test_partial_frame_is_kept() -> None:
     reader = FrameReader()
     assert reader.feed(b"\x00") == []
     assert reader.holds_part_of_a_frame

@@ -28,11 +28,11 @@ _32_bits = st.integers(0, 2**32 - 1)
         _32_bits,
     )
 )
-def test_a_login_is_read_as_it_was_written(login: ClientPayload) -> None:
+def test_login_round_trips(login: ClientPayload) -> None:
     assert ClientPayload.from_bytes(login.to_bytes()) == login
 
 
-def test_the_field_numbers_are_the_public_ones() -> None:
+def test_field_numbers_are_the_published_ones() -> None:
     assert (
         LOGIN.to_bytes()
         == bytes.fromhex(
@@ -45,7 +45,7 @@ def test_the_field_numbers_are_the_public_ones() -> None:
     )
 
 
-def test_a_token_at_the_limit_passes_and_one_beyond_does_not() -> None:
+def test_token_size_limit_is_exact() -> None:
     fits = replace(LOGIN, token=b"x" * MAX_TOKEN_BYTES)
     assert ClientPayload.from_bytes(fits.to_bytes()) == fits
     with pytest.raises(LocalProtocolError):
@@ -69,7 +69,7 @@ def test_a_token_at_the_limit_passes_and_one_beyond_does_not() -> None:
         replace(LOGIN, connect_reason=-1),
     ],
 )
-def test_numbers_that_do_not_fit_are_our_mistake(changed: ClientPayload) -> None:
+def test_number_out_of_range_is_a_local_error(changed: ClientPayload) -> None:
     with pytest.raises(LocalProtocolError):
         changed.to_bytes()
 
@@ -84,17 +84,17 @@ def test_numbers_that_do_not_fit_are_our_mistake(changed: ClientPayload) -> None
         bytes.fromhex("a00102b202020801"),  # no token
     ],
 )
-def test_what_is_no_login_is_refused(data: bytes) -> None:
+def test_malformed_login_is_rejected(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         ClientPayload.from_bytes(data)
 
 
 @QUICK
 @given(st.binary(max_size=100))
-def test_any_bytes_are_a_login_or_refused(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_login_or_rejected(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         ClientPayload.from_bytes(data)
 
 
-def test_the_token_is_not_printed() -> None:
+def test_repr_shows_no_token() -> None:
     assert "a.b.c" not in repr(LOGIN)

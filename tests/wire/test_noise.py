@@ -84,7 +84,7 @@ def library(*, initiator: bool) -> NoiseConnection:
     return peer
 
 
-def test_the_published_vector_is_reproduced_by_both_roles() -> None:
+def test_both_roles_match_the_published_vector() -> None:
     first = Handshake(
         initiator=True,
         static=key_pair(bytes.fromhex(INIT_STATIC)),
@@ -126,7 +126,7 @@ fixed_keys = pytest.mark.filterwarnings("ignore:One of ephemeral keypairs is alr
 
 
 @fixed_keys
-def test_the_initiator_understands_the_independent_library() -> None:
+def test_initiator_works_with_independent_library() -> None:
     ours, theirs = initiator(), library(initiator=False)
     assert theirs.read_message(slices(ours.write_first(b"hello"))) == b"hello"
     answer = bytes(theirs.write_message(b"certificates"))
@@ -140,7 +140,7 @@ def test_the_initiator_understands_the_independent_library() -> None:
 
 
 @fixed_keys
-def test_the_responder_understands_the_independent_library() -> None:
+def test_responder_works_with_independent_library() -> None:
     ours, theirs = responder(), library(initiator=True)
     hello = bytes(theirs.write_message(b""))
     assert ours.read_first(Message(ephemeral=hello[:32], payload=hello[32:])) == b""
@@ -153,7 +153,7 @@ def test_the_responder_understands_the_independent_library() -> None:
     assert theirs.decrypt(transport.sending.encrypt(b"out")) == b"out"
 
 
-def test_a_payload_that_is_not_sent_is_not_mixed_in() -> None:
+def test_absent_payload_is_not_mixed_in() -> None:
     # As the network's public clients do; an empty payload is the specification's way.
     absent, empty = initiator(), initiator()
     second = responder()
@@ -165,7 +165,7 @@ def test_a_payload_that_is_not_sent_is_not_mixed_in() -> None:
         empty.read_second(answer)
 
 
-def test_another_prologue_ends_the_handshake() -> None:
+def test_handshake_fails_with_another_prologue() -> None:
     first, second = initiator(b"one"), responder(b"another")
     second.read_first(first.write_first())
     with pytest.raises(RemoteProtocolError):
@@ -174,7 +174,7 @@ def test_another_prologue_ends_the_handshake() -> None:
 
 @QUICK
 @given(st.sampled_from(["ephemeral", "static", "payload"]), st.integers(0, 10_000))
-def test_any_flipped_bit_of_the_answer_ends_the_handshake(part: str, bit: int) -> None:
+def test_handshake_fails_with_any_flipped_bit(part: str, bit: int) -> None:
     first, second = initiator(), responder()
     second.read_first(first.write_first())
     answer = second.write_second(b"certificates")
@@ -186,7 +186,7 @@ def test_any_flipped_bit_of_the_answer_ends_the_handshake(part: str, bit: int) -
 
 
 @pytest.mark.parametrize("point", [bytes(32), b"\x01" + bytes(31)])
-def test_a_point_of_low_order_ends_the_handshake(point: bytes) -> None:
+def test_handshake_fails_with_low_order_point(point: bytes) -> None:
     second = responder()
     second.read_first(Message(ephemeral=point))
     with pytest.raises(RemoteProtocolError):
@@ -197,18 +197,18 @@ def test_a_point_of_low_order_ends_the_handshake(point: bytes) -> None:
     "hello",
     [Message(), Message(ephemeral=b""), Message(ephemeral=bytes(31)), Message(ephemeral=bytes(33))],
 )
-def test_a_hello_without_a_whole_key_is_refused(hello: Message) -> None:
+def test_hello_with_short_key_is_rejected(hello: Message) -> None:
     with pytest.raises(RemoteProtocolError):
         responder().read_first(hello)
 
 
-def test_a_hello_of_another_pattern_is_refused() -> None:
+def test_hello_of_another_pattern_is_rejected() -> None:
     with pytest.raises(RemoteProtocolError):
         responder().read_first(Message(ephemeral=key("x").public, static=bytes(48)))
 
 
 @pytest.mark.parametrize("missing", ["static", "payload"])
-def test_a_message_that_lacks_a_part_is_refused(missing: str) -> None:
+def test_incomplete_handshake_message_is_rejected(missing: str) -> None:
     first, second = initiator(), responder()
     second.read_first(first.write_first())
     answer = second.write_second(b"x")
@@ -216,7 +216,7 @@ def test_a_message_that_lacks_a_part_is_refused(missing: str) -> None:
         first.read_second(replace(answer, **{missing: None}))
 
 
-def test_a_forged_transport_message_moves_no_counter() -> None:
+def test_forged_transport_message_keeps_the_counter() -> None:
     sending, receiving = Cipher(bytes(32)), Cipher(bytes(32))
     genuine = sending.encrypt(b"text")
     for forged in (b"", genuine[:15], genuine[:-1], b"\0" + genuine[1:]):
@@ -225,7 +225,7 @@ def test_a_forged_transport_message_moves_no_counter() -> None:
     assert receiving.decrypt(genuine) == b"text"
 
 
-def test_a_replayed_transport_message_is_refused() -> None:
+def test_replayed_transport_message_is_rejected() -> None:
     sending, receiving = Cipher(bytes(32)), Cipher(bytes(32))
     ciphertext = sending.encrypt(b"text")
     receiving.decrypt(ciphertext)
@@ -233,7 +233,7 @@ def test_a_replayed_transport_message_is_refused() -> None:
         receiving.decrypt(ciphertext)
 
 
-def test_transport_messages_may_be_longer_than_the_specification_allows() -> None:
+def test_transport_message_may_exceed_65535_bytes() -> None:
     # Frames hold 16 MiB, the specification's messages 65,535 bytes.
     sending, receiving = Cipher(bytes(32)), Cipher(bytes(32))
     assert receiving.decrypt(sending.encrypt(bytes(200_000))) == bytes(200_000)

@@ -53,15 +53,15 @@ def varint(number: int) -> bytes:
         st.integers(0, 2**32 - 1),
     )
 )
-def test_a_text_is_read_as_it_was_written(payload: TextPayload) -> None:
+def test_text_round_trips(payload: TextPayload) -> None:
     assert parse(payload.to_bytes()) == payload
 
 
-def test_a_plain_text_is_field_one() -> None:
+def test_plain_text_is_field_one() -> None:
     assert TextPayload("hello").to_bytes() == b"\x0a\x05hello"
 
 
-def test_a_reply_has_the_public_field_numbers() -> None:
+def test_reply_has_the_published_field_numbers() -> None:
     payload = TextPayload("yes", "3EB0", "7-5@interop", "well?")
     quoted = length_delimited(1, b"well?")
     context = length_delimited(1, b"3EB0") + length_delimited(2, b"7-5@interop")
@@ -70,7 +70,7 @@ def test_a_reply_has_the_public_field_numbers() -> None:
     assert payload.to_bytes() == length_delimited(6, extended)
 
 
-def test_a_timer_is_not_lost() -> None:
+def test_timer_is_read() -> None:
     assert parse(TextPayload("soon gone", expires_after=86_400).to_bytes()) == TextPayload(
         "soon gone", expires_after=86_400
     )
@@ -110,34 +110,34 @@ def test_a_timer_is_not_lost() -> None:
         (86, "sticker_pack"),
     ],
 )
-def test_every_kind_that_is_not_text_is_named(field: int, kind: str) -> None:
+def test_non_text_kinds_are_named(field: int, kind: str) -> None:
     secret = length_delimited(35, b"whatever")
     for data in (b"", b"\x0a\x00", b"\xff\xff"):
         assert parse(length_delimited(field, data)) == UnknownPayload(kind)
         assert parse(length_delimited(field, data) + secret) == UnknownPayload(kind)
 
 
-def test_what_comes_beside_a_text_does_not_hide_it() -> None:
+def test_extra_fields_do_not_hide_a_text() -> None:
     beside = length_delimited(35, b"a message secret") + length_delimited(2, b"a group's key")
     newer = length_delimited(999, b"something newer")
     assert parse(length_delimited(1, b"hello") + beside + newer) == TextPayload("hello")
 
 
-def test_a_kind_without_a_name_is_unknown_and_nothing_is_empty() -> None:
+def test_unnamed_kind_is_unknown_and_no_kind_is_empty() -> None:
     assert parse(length_delimited(999, b"")) == UnknownPayload("unknown")
     assert parse(b"\x18\x01") == UnknownPayload("unknown")  # an image that is a number
     assert parse(length_delimited(1, b"text") + length_delimited(3, b"")) == UnknownPayload("unknown")
     assert parse(b"") == UnknownPayload("empty")
 
 
-def test_a_quote_of_another_kind_leaves_the_reply_readable() -> None:
+def test_reply_to_non_text_is_readable() -> None:
     for quoted in (length_delimited(3, b"an image"), b"\xff", b""):
         context = length_delimited(1, b"3EB0") + length_delimited(3, quoted)
         data = length_delimited(6, length_delimited(1, b"yes") + length_delimited(17, context))
         assert parse(data) == TextPayload("yes", "3EB0")
 
 
-def test_a_quoted_reply_gives_its_text_and_nothing_deeper() -> None:
+def test_quoted_reply_gives_only_its_own_text() -> None:
     inner = TextPayload("inner", "1", "a", "innermost").to_bytes()
     context = length_delimited(1, b"3EB0") + length_delimited(3, inner)
     data = length_delimited(6, length_delimited(1, b"yes") + length_delimited(17, context))
@@ -145,7 +145,7 @@ def test_a_quoted_reply_gives_its_text_and_nothing_deeper() -> None:
 
 
 @pytest.mark.threat("S21")
-def test_any_depth_of_nesting_is_harmless() -> None:
+def test_nested_quotes_of_any_depth_are_harmless() -> None:
     deep = length_delimited(1, b"the bottom")
     while len(deep) < MAX_PAYLOAD_BYTES - 20:
         context = length_delimited(1, b"id") + length_delimited(3, deep)
@@ -159,7 +159,7 @@ def test_any_depth_of_nesting_is_harmless() -> None:
 
 
 @pytest.mark.threat("S21")
-def test_a_payload_at_the_limit_passes_and_one_beyond_does_not() -> None:
+def test_payload_size_limit_is_exact() -> None:
     room = MAX_PAYLOAD_BYTES - 4
     at_limit = TextPayload("x" * room)
     assert len(at_limit.to_bytes()) == MAX_PAYLOAD_BYTES
@@ -174,14 +174,14 @@ def test_a_payload_at_the_limit_passes_and_one_beyond_does_not() -> None:
     "payload",
     [TextPayload("\ud800"), TextPayload("x", "\ud800"), TextPayload("x", expires_after=-1)],
 )
-def test_what_cannot_be_written_is_our_mistake(payload: TextPayload) -> None:
+def test_unencodable_payload_is_a_local_error(payload: TextPayload) -> None:
     with pytest.raises(LocalProtocolError):
         payload.to_bytes()
 
 
 @pytest.mark.threat("S21")
 @pytest.mark.parametrize("data", [b"\xff", b"\x0a\x05hell", b"\x0a\x01\xff", b"\x32\x02\x0a\x05"])
-def test_what_is_no_payload_is_refused(data: bytes) -> None:
+def test_malformed_payload_is_rejected(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         parse(data)
 
@@ -189,18 +189,18 @@ def test_what_is_no_payload_is_refused(data: bytes) -> None:
 @pytest.mark.threat("S21")
 @QUICK
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x0a", b"\x32", b"\x32\x10\x8a\x01"]))
-def test_any_bytes_are_a_payload_or_refused(data: bytes, head: bytes) -> None:
+def test_arbitrary_bytes_are_a_payload_or_rejected(data: bytes, head: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         parse(head + data)
 
 
 @QUICK
 @given(st.binary(max_size=40), st.binary(min_size=1, max_size=1))
-def test_padding_comes_off_again(data: bytes, random: bytes) -> None:
+def test_padding_round_trips(data: bytes, random: bytes) -> None:
     assert unpad(pad(data, lambda count: random)) == data
 
 
-def test_every_length_of_padding_is_used() -> None:
+def test_padding_uses_every_length() -> None:
     lengths = {len(pad(b"", _always(value))) for value in range(256)}
     assert lengths == set(range(1, MAX_PADDING_BYTES + 1))
 
@@ -209,10 +209,10 @@ def test_every_length_of_padding_is_used() -> None:
     "data",
     [b"", b"\x00", b"text\x00", b"text\x10" + b"\x10" * 15, b"\x02", b"text\x01\x02", b"text\x03\x02\x03"],
 )
-def test_wrong_padding_is_refused(data: bytes) -> None:
+def test_wrong_padding_is_rejected(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         unpad(data)
 
 
-def test_texts_are_not_printed() -> None:
+def test_repr_shows_no_text() -> None:
     assert "secret" not in repr(TextPayload("secret", quoted="secret"))

@@ -13,12 +13,12 @@ FOLDER = Path("bridge/wire/proto")
 DESCRIPTIONS = sorted((ROOT / FOLDER).glob("*.proto"))
 
 
-def test_there_are_two_descriptions() -> None:
+def test_proto_files_are_complete() -> None:
     assert [path.name for path in DESCRIPTIONS] == ["handshake.proto", "message.proto"]
 
 
 @pytest.mark.parametrize("description", DESCRIPTIONS, ids=lambda path: path.name)
-def test_the_generated_files_are_what_protoc_makes_now(description: Path, tmp_path: Path) -> None:
+def test_generated_files_are_current(description: Path, tmp_path: Path) -> None:
     # The command of bridge/wire/proto/__init__.py, into another folder.
     subprocess.run(
         [

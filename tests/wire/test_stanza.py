@@ -33,11 +33,11 @@ def decode_value(tokens: bytes) -> str | Jid:
 
 @QUICK
 @given(stanzas, st.booleans())
-def test_a_stanza_is_read_as_it_was_written(stanza: Stanza, compress: bool) -> None:
+def test_stanza_round_trips(stanza: Stanza, compress: bool) -> None:
     assert decode(encode(stanza, compress=compress)) == stanza
 
 
-def test_the_published_example_has_the_published_tokens() -> None:
+def test_published_example_has_published_tokens() -> None:
     """The framework's example of a text message (a shape test: its lengths have slips).
 
     248 list, 12 items: message, to, a packed phone number, from, another, id, raw text,
@@ -65,7 +65,7 @@ def test_the_published_example_has_the_published_tokens() -> None:
     assert decode(b"\x00" + expected) == stanza
 
 
-def test_the_dictionary_is_whole() -> None:
+def test_dictionary_is_complete() -> None:
     single, double, codes = t.DICTIONARY
     assert len(single) == 236
     assert [len(dictionary) for dictionary in double] == [256] * 4
@@ -76,7 +76,7 @@ def test_the_dictionary_is_whole() -> None:
     assert codes["body"] == b"\xed\x75"
 
 
-def test_every_token_is_read_as_its_word() -> None:
+def test_every_token_reads_as_its_word() -> None:
     for index, word in enumerate(t.DICTIONARY.single):
         assert decode_value(bytes([index])) == word
     for number, dictionary in enumerate(t.DICTIONARY.double):
@@ -84,7 +84,7 @@ def test_every_token_is_read_as_its_word() -> None:
             assert decode_value(bytes([236 + number, index])) == word
 
 
-def test_every_word_is_written_as_a_token_and_comes_back() -> None:
+def test_every_word_round_trips_as_a_token() -> None:
     for word, code in t.DICTIONARY.codes.items():
         assert value_tokens(word) == code
 
@@ -103,12 +103,12 @@ def test_every_word_is_written_as_a_token_and_comes_back() -> None:
         (Jid("123", "interop", 0xFFFF, 0x0102), "f5 ff82123f 0102 ffff fc07" + b"interop".hex()),
     ],
 )
-def test_an_identifier_travels_as_its_own_kind_of_token(jid: Jid, tokens: str) -> None:
+def test_identifier_has_its_own_token(jid: Jid, tokens: str) -> None:
     assert value_tokens(jid) == bytes.fromhex(tokens)
     assert decode_value(bytes.fromhex(tokens)) == jid
 
 
-def test_an_interop_identifier_printed_in_a_pair_is_understood() -> None:
+def test_interop_jid_in_pair_token_is_read() -> None:
     # As encoders do that know nothing of the fourth kind.
     tokens = bytes.fromhex("fa fc05" + b"7-123".hex() + "fc07" + b"interop".hex())
     assert decode_value(tokens) == Jid("123", "interop", 7)
@@ -131,7 +131,7 @@ def test_an_interop_identifier_printed_in_a_pair_is_understood() -> None:
         "fa fa 00 03 03",  # an identifier inside an identifier
     ],
 )
-def test_an_identifier_without_a_meaning_is_refused(tokens: str) -> None:
+def test_meaningless_identifier_is_rejected(tokens: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_value(bytes.fromhex(tokens))
 
@@ -149,20 +149,20 @@ def test_an_identifier_without_a_meaning_is_refused(tokens: str) -> None:
         Jid("", WHATSAPP, device=1),
     ],
 )
-def test_an_identifier_that_would_be_read_otherwise_is_not_written(jid: Jid) -> None:
+def test_ambiguous_identifier_is_not_written(jid: Jid) -> None:
     with pytest.raises(LocalProtocolError):
         value_tokens(jid)
 
 
 @QUICK
 @given(jids)
-def test_an_identifier_is_read_as_it_was_written(jid: Jid) -> None:
+def test_identifier_round_trips(jid: Jid) -> None:
     assert decode_value(value_tokens(jid)) == jid
 
 
 @QUICK
 @given(texts)
-def test_a_text_is_read_as_it_was_written(text: str) -> None:
+def test_text_round_trips(text: str) -> None:
     assert decode_value(value_tokens(text)) == text
 
 
@@ -179,18 +179,18 @@ def test_a_text_is_read_as_it_was_written(text: str) -> None:
         ("9" * 128, "fc80" + "39" * 128),
     ],
 )
-def test_digits_and_upper_hexadecimal_are_packed(text: str, tokens: str) -> None:
+def test_digits_and_upper_hex_are_packed(text: str, tokens: str) -> None:
     assert value_tokens(text) == bytes.fromhex(tokens)
     assert decode_value(bytes.fromhex(tokens)) == text
 
 
 @pytest.mark.parametrize("tokens", ["ff01cc", "ff01ff", "ff8112", "ff80", "fb8112"])
-def test_a_packed_text_with_halves_that_mean_nothing_is_refused(tokens: str) -> None:
+def test_packed_text_with_invalid_nibble_is_rejected(tokens: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode_value(bytes.fromhex(tokens))
 
 
-def test_the_longest_packed_text_is_what_the_length_byte_can_say() -> None:
+def test_longest_packed_text_fills_the_length_byte() -> None:
     assert packed.alphabet_for("1" * 127) == packed.NIBBLE_ALPHABET
     assert packed.alphabet_for("1" * 128) is None
     assert decode_value(b"\xff\x7f" + b"\x11" * 127) == "1" * 254
@@ -213,19 +213,19 @@ def test_bytes_have_three_sizes_of_length(size: int, head: str) -> None:
     assert decode(data) == stanza
 
 
-def test_a_list_beyond_255_has_a_longer_length() -> None:
+def test_list_over_255_has_two_length_bytes() -> None:
     stanza = Stanza("list", {}, tuple(Stanza("item") for _ in range(256)))
     data = encode(stanza)
     assert b"\xf9\x01\x00" in data
     assert decode(data) == stanza
 
 
-def test_nothing_an_empty_list_and_empty_bytes_are_three_things() -> None:
+def test_none_empty_list_and_empty_bytes_are_distinct() -> None:
     for content in (None, (), b""):
         assert decode(encode(Stanza("x", {}, content))).content == content
 
 
-def test_text_that_another_encoder_wrote_as_a_token_inside_is_bytes() -> None:
+def test_token_as_content_is_read_as_bytes() -> None:
     assert decode(bytes.fromhex("00 f802 ed75 38")).content == b"text"
     assert decode(bytes.fromhex("00 f802 ed75 ff82123f")).content == b"123"
     assert decode(bytes.fromhex("00 f802 ed75 fa ff82123f 03")).content == b"123@s.whatsapp.net"
@@ -239,7 +239,7 @@ def test_text_that_another_encoder_wrote_as_a_token_inside_is_bytes() -> None:
         Stanza("x", {"a": "\ud800"}),
     ],
 )
-def test_what_nobody_could_read_is_not_written(stanza: Stanza) -> None:
+def test_unreadable_stanza_is_not_written(stanza: Stanza) -> None:
     with pytest.raises(LocalProtocolError):
         encode(stanza)
 
@@ -271,18 +271,18 @@ def test_what_nobody_could_read_is_not_written(stanza: Stanza) -> None:
         "03 f801 13",
     ],
 )
-def test_what_is_no_stanza_is_refused(data: str) -> None:
+def test_malformed_stanza_is_rejected(data: str) -> None:
     with pytest.raises(RemoteProtocolError):
         decode(bytes.fromhex(data))
 
 
-def test_the_upper_bits_of_a_twenty_bit_length_mean_nothing() -> None:
+def test_upper_bits_of_20_bit_length_are_ignored() -> None:
     assert decode(bytes.fromhex("00 f802 13 fdf00001 41")).content == b"A"
 
 
 @QUICK
 @given(stanzas, st.data())
-def test_a_stanza_that_is_cut_off_anywhere_is_refused(stanza: Stanza, data: st.DataObject) -> None:
+def test_truncated_stanza_is_rejected(stanza: Stanza, data: st.DataObject) -> None:
     encoded = encode(stanza)
     end = data.draw(st.integers(0, len(encoded) - 1))
     with pytest.raises(RemoteProtocolError):
@@ -291,7 +291,7 @@ def test_a_stanza_that_is_cut_off_anywhere_is_refused(stanza: Stanza, data: st.D
 
 @QUICK
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\x00", b"\x00\xf8", b"\x02"]))
-def test_any_bytes_are_a_stanza_or_refused(data: bytes, head: bytes) -> None:
+def test_arbitrary_bytes_are_a_stanza_or_rejected(data: bytes, head: bytes) -> None:
     try:
         stanza = decode(head + data)
     except RemoteProtocolError:
@@ -302,7 +302,7 @@ def test_any_bytes_are_a_stanza_or_refused(data: bytes, head: bytes) -> None:
 
 @QUICK
 @given(stanzas, st.binary(min_size=1, max_size=3), st.data())
-def test_a_damaged_stanza_is_one_that_can_be_written_or_refused(
+def test_damaged_stanza_round_trips_or_is_rejected(
     stanza: Stanza, damage: bytes, data: st.DataObject
 ) -> None:
     encoded = bytearray(encode(stanza))
@@ -326,7 +326,7 @@ any_jids = st.builds(
 
 @QUICK
 @given(any_jids)
-def test_an_identifier_printed_in_a_pair_can_be_written_when_it_can_be_read(jid: Jid) -> None:
+def test_readable_pair_identifier_can_be_written(jid: Jid) -> None:
     user, _, server = str(jid).rpartition("@")
     pair = b"".join(b"\xfc" + bytes([len(part)]) + part.encode() for part in (user, server))
     try:
@@ -338,7 +338,7 @@ def test_an_identifier_printed_in_a_pair_can_be_written_when_it_can_be_read(jid:
 
 @QUICK
 @given(any_jids)
-def test_an_identifier_is_written_only_as_what_is_read_the_same(jid: Jid) -> None:
+def test_written_identifier_reads_the_same(jid: Jid) -> None:
     try:
         tokens = value_tokens(jid)
     except LocalProtocolError:
@@ -361,7 +361,7 @@ def test_an_identifier_is_written_only_as_what_is_read_the_same(jid: Jid) -> Non
         ("00 f803 13 08 fc0141 00", Stanza("message", {"id": "A"})),  # something follows
     ],
 )
-def test_what_is_no_stanza_may_still_say_which_it_was(data: str, head: Stanza | None) -> None:
+def test_malformed_stanza_may_name_its_id(data: str, head: Stanza | None) -> None:
     with pytest.raises(UnreadableStanza) as unreadable:
         decode(bytes.fromhex(data))
     assert unreadable.value.head == head
@@ -369,12 +369,12 @@ def test_what_is_no_stanza_may_still_say_which_it_was(data: str, head: Stanza | 
 
 @QUICK
 @given(st.binary(max_size=200))
-def test_any_compressed_bytes_are_a_stanza_or_refused(data: bytes) -> None:
+def test_arbitrary_compressed_bytes_parse_or_are_rejected(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         decode(b"\x02" + zlib.compress(data))
 
 
-def test_children_are_found_by_their_tag() -> None:
+def test_children_are_found_by_tag() -> None:
     stanza = Stanza("x", {}, (Stanza("a", {"n": "1"}), Stanza("b"), Stanza("a", {"n": "2"})))
     assert stanza.child("a") == Stanza("a", {"n": "1"})
     assert stanza.child("c") is None

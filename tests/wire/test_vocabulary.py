@@ -106,7 +106,7 @@ def families(draw: st.DrawFn) -> Stanza:
 
 @QUICK
 @given(st.composite(families)(), st.sampled_from(["to", "from"]))
-def test_any_stanza_of_a_family_is_read_or_refused(stanza: Stanza, direction: Direction) -> None:
+def test_any_stanza_of_a_family_parses_or_is_rejected(stanza: Stanza, direction: Direction) -> None:
     try:
         word = parse(stanza, direction, NAMES)
     except RemoteProtocolError:
@@ -116,7 +116,7 @@ def test_any_stanza_of_a_family_is_read_or_refused(stanza: Stanza, direction: Di
 
 @QUICK
 @given(st.lists(likely, max_size=3), st.sampled_from(["encrypt", "between"]), st.sampled_from(["get", "set"]))
-def test_any_question_and_any_answer_is_read_or_refused(
+def test_any_query_and_answer_parses_or_is_rejected(
     content: list[Stanza], xmlns: str, action: iq.Action
 ) -> None:
     request, result = iq.Request("1", action, xmlns, tuple(content)), iq.Result("1", tuple(content))
@@ -134,11 +134,11 @@ def test_any_question_and_any_answer_is_read_or_refused(
             continue
 
 
-def test_a_stanza_of_no_family_is_named() -> None:
+def test_stanza_of_unknown_family_is_named() -> None:
     assert parse(Stanza("presence", {"to": "x"}), "to", NAMES) == UnknownStanza("presence")
 
 
-def test_all_faults_of_a_stanza_are_told_at_once_and_no_value() -> None:
+def test_all_faults_are_reported_at_once_without_values() -> None:
     reading = Reading(Stanza("ack", {"id": "", "t": "secret", "from": "a secret@"}), "ack")
     reading.text("class")
     reading.text("id")
@@ -152,7 +152,7 @@ def test_all_faults_of_a_stanza_are_told_at_once_and_no_value() -> None:
     )
 
 
-def test_a_text_at_the_limit_passes_and_one_beyond_does_not() -> None:
+def test_text_size_limit_is_exact() -> None:
     for extra, passes in ((0, True), (1, False)):
         reading = Reading(Stanza("x", {"a": "y" * (MAX_TEXT_CHARACTERS + extra)}), "x")
         reading.text("a")
@@ -164,14 +164,14 @@ def test_a_text_at_the_limit_passes_and_one_beyond_does_not() -> None:
 
 
 @pytest.mark.parametrize("number", ["", "-1", "+1", "1.0", "1e3", " 1", "٣", "1" * 16, "0x1"])
-def test_what_is_no_number_is_refused(number: str) -> None:
+def test_malformed_number_is_rejected(number: str) -> None:
     reading = Reading(Stanza("x", {"n": number}), "x")
     reading.number("n")
     with pytest.raises(RemoteProtocolError):
         reading.done()
 
 
-def test_an_identifier_is_one_as_a_token_or_printed() -> None:
+def test_identifier_is_read_as_token_or_text() -> None:
     jid = Jid("5", "interop", 7)
     for value in (jid, "7-5@interop"):
         reading = Reading(Stanza("x", {"to": value}), "x")
@@ -180,7 +180,7 @@ def test_an_identifier_is_one_as_a_token_or_printed() -> None:
         reading.done()
 
 
-def test_attributes_leave_out_what_is_none() -> None:
+def test_none_attributes_are_omitted() -> None:
     assert attributes(from_="a", decrypt_fail="b", t=0, error=None) == {
         "from": "a",
         "decrypt-fail": "b",

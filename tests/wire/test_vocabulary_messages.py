@@ -78,13 +78,13 @@ RETRY = RetryReceipt("3EB0A1", CONTACT, 2, 4711)
     st.one_of(messages, receipts, retries, retries_with_keys, acks, chatstates),
     directions,
 )
-def test_what_is_written_in_one_direction_is_read_in_it(
+def test_message_round_trips_in_its_direction(
     word: Message | Receipt | RetryReceipt | Ack | ChatState, direction: Direction
 ) -> None:
     assert parse(sent(word.to_stanza(direction)), direction, NAMES) == word
 
 
-def test_a_message_has_the_shape_of_the_dossier() -> None:
+def test_message_has_documented_shape() -> None:
     assert MESSAGE.to_stanza("to") == Stanza(
         "message",
         {"to": CONTACT, "id": "3EB0A1", "type": "text"},
@@ -92,18 +92,18 @@ def test_a_message_has_the_shape_of_the_dossier() -> None:
     )
 
 
-def test_a_from_that_a_client_adds_is_not_read_by_the_server() -> None:
+def test_server_ignores_from_added_by_client() -> None:
     forged = changed(MESSAGE.to_stanza("to"), from_=str(US))
     assert message.parse(forged, "to").peer == CONTACT
 
 
-def test_a_message_that_only_names_the_other_direction_is_refused() -> None:
+def test_message_of_other_direction_is_rejected() -> None:
     with pytest.raises(RemoteProtocolError, match="from is missing"):
         message.parse(MESSAGE.to_stanza("to"), "from")
 
 
 @pytest.mark.parametrize("missing", ["id", "to", "type"])
-def test_a_message_without_what_it_needs_is_refused(missing: str) -> None:
+def test_incomplete_message_is_rejected(missing: str) -> None:
     with pytest.raises(RemoteProtocolError, match=f"{missing} is missing"):
         message.parse(without(MESSAGE.to_stanza("to"), missing), "to")
 
@@ -124,41 +124,41 @@ def test_a_message_without_what_it_needs_is_refused(missing: str) -> None:
         (Stanza("enc", {"v": "2", "type": "msg", "count": "many"}, b"x"),),
     ],
 )
-def test_a_message_with_anything_else_inside_is_refused(inside: tuple[Stanza, ...] | bytes | None) -> None:
+def test_message_with_unknown_content_is_rejected(inside: tuple[Stanza, ...] | bytes | None) -> None:
     outer = MESSAGE.to_stanza("to").attributes
     with pytest.raises(RemoteProtocolError):
         message.parse(Stanza("message", outer, inside), "to")
 
 
-def test_a_receipt_for_one_message_has_no_list() -> None:
+def test_receipt_for_one_message_has_no_list() -> None:
     assert Receipt(("A",), CONTACT, "read", T).to_stanza("to") == Stanza(
         "receipt", {"id": "A", "to": CONTACT, "type": "read", "t": str(T)}
     )
 
 
-def test_a_receipt_for_several_messages_lists_all_but_the_first() -> None:
+def test_receipt_for_several_messages_lists_the_rest() -> None:
     stanza = Receipt(("A", "B", "C"), CONTACT).to_stanza("from")
     items = (Stanza("item", {"id": "B"}), Stanza("item", {"id": "C"}))
     assert stanza == Stanza("receipt", {"id": "A", "from": CONTACT}, (Stanza("list", {}, items),))
 
 
-def test_a_receipt_for_nothing_is_not_written() -> None:
+def test_empty_receipt_is_not_written() -> None:
     with pytest.raises(LocalProtocolError):
         Receipt((), CONTACT).to_stanza("to")
 
 
-def test_a_retry_is_not_written_as_a_plain_receipt() -> None:
+def test_retry_is_not_a_plain_receipt() -> None:
     with pytest.raises(LocalProtocolError):
         Receipt(("A",), CONTACT, receipt.RETRY).to_stanza("to")
 
 
-def test_a_receipt_with_an_item_without_an_id_is_refused() -> None:
+def test_receipt_item_without_id_is_rejected() -> None:
     listed = Stanza("list", {}, (Stanza("item"),))
     with pytest.raises(RemoteProtocolError, match="item"):
         receipt.parse(Stanza("receipt", {"id": "A", "to": CONTACT}, (listed,)), "to")
 
 
-def test_a_retry_receipt_has_the_shape_of_the_dossier() -> None:
+def test_retry_receipt_has_documented_shape() -> None:
     keys = PublicBundle(4711, b"i" * 32, 5, b"s" * 32, b"g" * 64, 9, b"o" * 32)
     stanza = replace(RETRY, keys=keys, t=T).to_stanza("to")
     assert stanza.attributes == {"id": "3EB0A1", "to": CONTACT, "type": "retry"}
@@ -171,7 +171,7 @@ def test_a_retry_receipt_has_the_shape_of_the_dossier() -> None:
     assert skey is not None and skey.child("id") == Stanza("id", {}, b"\x00\x00\x05")
 
 
-def test_a_retry_for_another_message_or_without_a_count_is_refused() -> None:
+def test_retry_of_other_id_or_without_count_is_rejected() -> None:
     good = RETRY.to_stanza("to")
     retry, registration = good.children()
     for bad in (
@@ -190,19 +190,19 @@ def test_a_retry_for_another_message_or_without_a_count_is_refused() -> None:
 
 
 @pytest.mark.parametrize("missing", ["class", "id", "to"])
-def test_an_ack_without_what_it_is_matched_by_is_refused(missing: str) -> None:
+def test_ack_without_match_attributes_is_rejected(missing: str) -> None:
     whole = Ack(ack.MESSAGE, "A", CONTACT, t=T).to_stanza("to")
     with pytest.raises(RemoteProtocolError, match=f"{missing} is missing"):
         ack.parse(without(whole, missing), "to")
 
 
-def test_an_ack_of_the_server_itself_is_read() -> None:
+def test_ack_of_the_server_is_read() -> None:
     for value in (SERVER, "s.whatsapp.net"):
         stanza = Stanza("ack", {"class": "notification", "id": "1", "from": value})
         assert ack.parse(stanza, "from").peer == SERVER
 
 
-def test_an_unknown_state_of_a_chat_is_refused() -> None:
+def test_unknown_chat_state_is_rejected() -> None:
     for content in (None, (), (Stanza("dancing"),)):
         with pytest.raises(RemoteProtocolError):
             chatstate.parse(Stanza("chatstate", {"from": CONTACT}, content), "from")

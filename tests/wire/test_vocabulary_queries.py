@@ -59,11 +59,11 @@ def answered(stanza: Stanza) -> Result:
 
 @QUICK
 @given(iqs)
-def test_a_question_and_an_answer_are_read_as_they_were_written(word: iq.Iq) -> None:
+def test_query_and_answer_round_trip(word: iq.Iq) -> None:
     assert iq.parse(sent(word.to_stanza())) == word
 
 
-def test_a_ping_is_known_as_one() -> None:
+def test_ping_is_recognised() -> None:
     assert iq.ping("1") == Stanza("iq", {"id": "1", "type": "get", "xmlns": "w:p"})
     assert iq.is_ping(asked(iq.ping("1")))
     assert not iq.is_ping(asked(prekeys.count("1")))
@@ -81,12 +81,12 @@ def test_a_ping_is_known_as_one() -> None:
         Stanza("iq", {"id": "1", "type": "error"}, (Stanza("error", {"code": "bad"}),)),
     ],
 )
-def test_a_question_that_breaks_the_rules_is_refused(stanza: Stanza) -> None:
+def test_malformed_query_is_rejected(stanza: Stanza) -> None:
     with pytest.raises(RemoteProtocolError):
         iq.parse(stanza)
 
 
-def test_an_answer_without_what_was_asked_for_is_refused() -> None:
+def test_incomplete_answer_is_rejected() -> None:
     for attempt in (prekeys.parse_count, prekeys.parse_fetch, prekeys.parse_digest, people.parse_person):
         with pytest.raises(RemoteProtocolError):
             attempt(Result("1"))
@@ -94,11 +94,11 @@ def test_an_answer_without_what_was_asked_for_is_refused() -> None:
 
 @QUICK
 @given(uploads)
-def test_an_upload_is_read_as_it_was_written(uploaded: UploadedKeys) -> None:
+def test_upload_round_trips(uploaded: UploadedKeys) -> None:
     assert prekeys.parse_request(asked(prekeys.upload("1", uploaded))) == uploaded
 
 
-def test_an_upload_has_the_shape_of_the_dossier() -> None:
+def test_upload_has_documented_shape() -> None:
     stanza = prekeys.upload("1", UPLOAD)
     assert stanza.attributes == {"id": "1", "type": "set", "xmlns": "encrypt"}
     registration, type_, identity, listed, skey = stanza.children()
@@ -115,7 +115,7 @@ def test_an_upload_has_the_shape_of_the_dossier() -> None:
     )
 
 
-def test_an_upload_with_a_part_missing_or_of_another_size_is_refused() -> None:
+def test_upload_with_missing_or_wrong_part_is_rejected() -> None:
     parts = prekeys.upload("1", UPLOAD).children()
     for at, part in enumerate(parts):
         others = parts[:at] + parts[at + 1 :]
@@ -125,33 +125,33 @@ def test_an_upload_with_a_part_missing_or_of_another_size_is_refused() -> None:
             prekeys.parse_request(Request("1", "set", "encrypt", (*others, Stanza(part.tag, {}, b"xx"))))
 
 
-def test_an_upload_with_the_same_id_twice_is_refused() -> None:
+def test_upload_with_repeated_id_is_rejected() -> None:
     twice = UploadedKeys(4711, b"i" * 32, SIGNED, (PublicPreKey(1, b"a" * 32), PublicPreKey(1, b"b" * 32)))
     with pytest.raises(RemoteProtocolError, match="twice"):
         prekeys.parse_request(asked(prekeys.upload("1", twice)))
 
 
-def test_the_largest_upload_in_use_fits_the_bounds() -> None:
+def test_largest_upload_in_use_fits_limits() -> None:
     many = tuple(PublicPreKey(number, b"k" * 32) for number in range(1, 813))
     uploaded = UploadedKeys(4711, b"i" * 32, SIGNED, many)
     assert prekeys.parse_request(asked(prekeys.upload("1", uploaded))) == uploaded
 
 
 @pytest.mark.parametrize("registration_id", [0, 16_381])
-def test_a_registration_id_out_of_its_range_is_not_written(registration_id: int) -> None:
+def test_registration_id_out_of_range_is_not_written(registration_id: int) -> None:
     with pytest.raises(LocalProtocolError):
         prekeys.upload("1", UploadedKeys(registration_id, b"i" * 32, SIGNED))
 
 
 @pytest.mark.parametrize("key_id", [-1, 2**24])
-def test_a_key_id_out_of_its_range_is_not_written(key_id: int) -> None:
+def test_key_id_out_of_range_is_not_written(key_id: int) -> None:
     with pytest.raises(LocalProtocolError):
         prekeys.rotate("1", PublicSignedPreKey(key_id, b"s" * 32, b"g" * 64))
 
 
 @QUICK
 @given(signed_prekeys)
-def test_the_other_questions_about_keys_are_read_as_they_were_written(signed: PublicSignedPreKey) -> None:
+def test_other_key_queries_round_trip(signed: PublicSignedPreKey) -> None:
     assert prekeys.parse_request(asked(prekeys.rotate("1", signed))) == RotateRequest(signed)
     assert prekeys.parse_request(asked(prekeys.count("1"))) == CountRequest()
     assert prekeys.parse_request(asked(prekeys.digest("1"))) == DigestRequest()
@@ -159,19 +159,19 @@ def test_the_other_questions_about_keys_are_read_as_they_were_written(signed: Pu
 
 @QUICK
 @given(st.lists(persons, min_size=1, max_size=4).map(tuple), st.none() | words)
-def test_a_fetch_is_read_as_it_was_written(jids: tuple[Jid, ...], reason: str | None) -> None:
+def test_fetch_round_trips(jids: tuple[Jid, ...], reason: str | None) -> None:
     request = prekeys.fetch("1", jids, reason=reason)
     assert prekeys.parse_request(asked(request)) == FetchRequest(jids, reason)
 
 
 @QUICK
 @given(st.dictionaries(persons, bundles | errors, max_size=4))
-def test_a_fetch_is_answered_for_each_person(found: dict[Jid, PublicBundle | IqError]) -> None:
+def test_fetch_answers_each_person(found: dict[Jid, PublicBundle | IqError]) -> None:
     answer = prekeys.fetch_answer("1", found)
     assert prekeys.parse_fetch(answered(answer)) == found
 
 
-def test_a_bundle_without_a_type_is_of_the_usual_one_and_another_type_is_refused() -> None:
+def test_bundle_type_defaults_and_others_are_rejected() -> None:
     bundle = PublicBundle(4711, b"i" * 32, 5, b"s" * 32, b"g" * 64)
     user = answered(prekeys.fetch_answer("1", {CONTACT: bundle})).child("list").children()[0]
     parts = [part for part in user.children() if part.tag != "type"]
@@ -185,7 +185,7 @@ def test_a_bundle_without_a_type_is_of_the_usual_one_and_another_type_is_refused
                 prekeys.parse_fetch(result)
 
 
-def test_a_person_who_is_answered_twice_is_refused() -> None:
+def test_repeated_person_in_answer_is_rejected() -> None:
     user = Stanza("user", {"jid": CONTACT}, (IqError(404).to_stanza(),))
     with pytest.raises(RemoteProtocolError, match="twice"):
         prekeys.parse_fetch(Result("1", (Stanza("list", {}, (user, user)),)))
@@ -198,7 +198,7 @@ def test_a_person_who_is_answered_twice_is_refused() -> None:
         KeyDigest, registrations, public_keys, signed_prekeys, st.lists(key_ids, max_size=5).map(tuple)
     ),
 )
-def test_the_directory_answers_what_it_holds(left: int, held: KeyDigest) -> None:
+def test_directory_answer_round_trips(left: int, held: KeyDigest) -> None:
     assert prekeys.parse_count(answered(prekeys.count_answer("1", left))) == left
     assert prekeys.parse_digest(answered(prekeys.digest_answer("1", held))) == held
 
@@ -214,7 +214,7 @@ def test_the_directory_answers_what_it_holds(left: int, held: KeyDigest) -> None
         Request("1", "get", "w:p", (Stanza("count"),)),
     ],
 )
-def test_an_unknown_question_about_keys_is_refused(request_: Request) -> None:
+def test_unknown_key_query_is_rejected(request_: Request) -> None:
     with pytest.raises(RemoteProtocolError):
         prekeys.parse_request(request_)
 
@@ -229,13 +229,13 @@ questions = st.one_of(
 
 @QUICK
 @given(questions, st.builds(PeopleNames, words, words, st.just("x"), st.just("y")))
-def test_a_question_about_people_is_read_under_the_same_names(
+def test_people_query_round_trips_under_profile_names(
     question: people.PeopleRequest, under: PeopleNames
 ) -> None:
     assert people.parse_request(asked(people.request("1", question, under)), under) == question
 
 
-def test_the_profile_gives_every_name() -> None:
+def test_every_name_comes_from_the_profile() -> None:
     who = people.request("1", ResolveIdentifier("whatsapp", "+49 151"), NAMES)
     assert who == Stanza(
         "iq",
@@ -249,11 +249,11 @@ def test_the_profile_gives_every_name() -> None:
 
 @QUICK
 @given(st.builds(Person, persons, words, names, st.none() | words))
-def test_a_person_is_answered(person: Person) -> None:
+def test_person_answer_round_trips(person: Person) -> None:
     assert people.parse_person(answered(people.person_answer("1", person))) == person
 
 
-def test_an_e_mail_address_that_came_as_an_identifier_is_the_same_address() -> None:
+def test_email_read_as_identifier_is_the_same_address() -> None:
     # Other encoders take every text with an @ for an identifier.
     request = asked(people.request("1", ResolveIdentifier("birdychat", "ann@firm.eu"), NAMES))
     native = Stanza("who", {"service": "birdychat", "identifier": Jid("ann", "firm.eu")})
@@ -274,11 +274,11 @@ def test_an_e_mail_address_that_came_as_an_identifier_is_the_same_address() -> N
         Request("1", "set", "between", (Stanza("forget"), Stanza("forget"))),
     ],
 )
-def test_an_unknown_question_about_people_is_refused(request_: Request) -> None:
+def test_unknown_people_query_is_rejected(request_: Request) -> None:
     with pytest.raises(RemoteProtocolError):
         people.parse_request(request_, NAMES)
 
 
-def test_identifiers_and_names_of_people_are_not_printed() -> None:
+def test_repr_shows_no_identifier_or_name() -> None:
     assert "secret" not in repr(ResolveIdentifier("x", "secret"))
     assert "secret" not in repr(Person(CONTACT, "x", "secret", "secret"))

@@ -34,13 +34,13 @@ reachabilities = st.builds(Reachability, ids, persons, st.booleans(), times, st.
 
 @QUICK
 @given(login_words)
-def test_a_word_on_a_login_is_read_as_it_was_written(word: LoginWord) -> None:
+def test_login_answer_round_trips(word: LoginWord) -> None:
     assert parse(sent(word.to_stanza()), "from", NAMES) == word
 
 
 @QUICK
 @given(infos)
-def test_news_of_the_mailbox_are_read_as_they_were_written(
+def test_mailbox_notification_round_trips(
     word: OfflinePreview | OfflineBatch | OfflineDone,
 ) -> None:
     read: Info = info.parse(sent(word.to_stanza()))
@@ -50,16 +50,14 @@ def test_news_of_the_mailbox_are_read_as_they_were_written(
 
 @QUICK
 @given(encrypt_news, reachabilities)
-def test_news_are_read_as_they_were_written(
-    news: KeysLow | IdentityChanged, reachability: Reachability
-) -> None:
+def test_notification_round_trips(news: KeysLow | IdentityChanged, reachability: Reachability) -> None:
     assert parse(sent(news.to_stanza()), "from", NAMES) == news
     assert parse(sent(reachability.to_stanza(NAMES)), "from", NAMES) == reachability
     assert notification.type_of(news, NAMES) == "encrypt"
     assert notification.type_of(reachability, NAMES) == "between"
 
 
-def test_the_servers_words_have_the_shape_of_the_dossier() -> None:
+def test_server_stanzas_have_documented_shape() -> None:
     assert Success(T).to_stanza() == Stanza("success", {"t": str(T)})
     assert LoginFailure("402", {"code": "101", "expire": "60"}).to_stanza() == Stanza(
         "failure", {"reason": "402", "code": "101", "expire": "60"}
@@ -82,7 +80,7 @@ def test_the_servers_words_have_the_shape_of_the_dossier() -> None:
     )
 
 
-def test_news_of_no_use_are_still_told_so_that_they_can_be_acknowledged() -> None:
+def test_unused_notification_can_be_acknowledged() -> None:
     stanza = Stanza("notification", {"id": "1", "from": CONTACT, "type": "account_sync", "t": "5"})
     other = notification.parse(stanza, "from", NAMES)
     assert other == OtherNotification("1", CONTACT, "account_sync", 5)
@@ -92,7 +90,7 @@ def test_news_of_no_use_are_still_told_so_that_they_can_be_acknowledged() -> Non
         assert notification.parse(strange, "from", NAMES) == OtherNotification("1", CONTACT, type_)
 
 
-def test_information_of_no_use_is_named() -> None:
+def test_unused_information_is_named() -> None:
     assert info.parse(Stanza("ib", {}, (Stanza("dirty", {"type": "groups"}),))) == OtherInfo("dirty")
 
 
@@ -112,11 +110,11 @@ def test_information_of_no_use_is_named() -> None:
         Stanza("notification", {"id": "1", "from": CONTACT, "type": "encrypt"}, (Stanza("count"),)),
     ],
 )
-def test_what_breaks_the_rules_is_refused(stanza: Stanza) -> None:
+def test_malformed_notification_is_rejected(stanza: Stanza) -> None:
     with pytest.raises(RemoteProtocolError):
         parse(stanza, "from", NAMES)
 
 
-def test_what_is_no_word_on_a_login_is_refused() -> None:
+def test_malformed_login_answer_is_rejected() -> None:
     with pytest.raises(RemoteProtocolError):
         login.parse(Stanza("iq"))

@@ -1,1 +1,1 @@
-"""How a stanza becomes bytes and bytes a stanza; used through ``bridge.wire.stanza``."""
+"""The binary form of stanzas; used through ``bridge.wire.stanza``."""

@@ -22,12 +22,12 @@ PIECE_BYTES = 1024 * 1024
 
 
 def deflate(data: bytes) -> bytes:
-    """The flag byte and zlib's form of ``data``."""
+    """The flag byte and the deflated ``data``."""
     return bytes([COMPRESSED]) + zlib.compress(data)
 
 
 def open_flagged(data: bytes) -> bytes:
-    """What follows the flag byte, inflated if it says so."""
+    """The bytes after the flag byte, inflated if the flag says so."""
     if not data:
         raise RemoteProtocolError("a stanza without a flag byte")
     flag, rest = data[0], data[1:]
@@ -35,7 +35,7 @@ def open_flagged(data: bytes) -> bytes:
         return rest
     if flag == COMPRESSED:
         return _inflate(rest)
-    # Other bits have no public meaning, so what follows cannot be understood.
+    # Other bits have no public meaning, so the rest cannot be read.
     raise RemoteProtocolError(f"unknown flag byte {flag}")
 
 
@@ -45,7 +45,7 @@ def _inflate(data: bytes) -> bytes:
     pieces: list[bytes] = []
     size, rest = 0, data
     try:
-        # In pieces, so that a bomb costs its limit in memory, and not twice that.
+        # In pieces, so that a bomb takes the limit in memory and not twice that.
         while not inflater.eof and (piece := inflater.decompress(rest, PIECE_BYTES)):
             size, rest = size + len(piece), inflater.unconsumed_tail
             if size > limit:

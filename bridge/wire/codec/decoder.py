@@ -1,4 +1,4 @@
-"""Tokens to stanza. Iterative; counts and lengths are judged before anything is built.
+"""Tokens to stanza. Iterative; counts and lengths are checked before anything is built.
 
 A node is a list: tag, names and values of attributes in turn, and, when the list's
 size is even, its content: a list of nodes, or bytes.
@@ -32,7 +32,7 @@ _BINARY_20_MASK = (1 << 20) - 1
 
 @dataclass
 class _Open:
-    """A node whose children are still being read; ``missing`` of them are to come."""
+    """A node whose children are being read; ``missing`` is the number still to read."""
 
     tag: str
     attributes: dict[str, AttributeValue]
@@ -41,7 +41,7 @@ class _Open:
 
 
 def decode_tokens(data: bytes) -> Stanza:
-    """The one stanza in ``data``; UnreadableStanza when there is not exactly that."""
+    """Read the single stanza in ``data``; UnreadableStanza otherwise."""
     reader = _Reader(data)
     try:
         return _tree(reader)
@@ -56,7 +56,7 @@ def _tree(reader: _Reader) -> Stanza:
         if isinstance(done, _Open):
             stack.append(done)
             continue
-        # ``done`` is a finished stanza: it may finish its parent, and that one its own.
+        # ``done`` is a finished stanza: it may complete its parent, and so on upward.
         while stack:
             parent = stack[-1]
             parent.children.append(done)
@@ -78,7 +78,7 @@ class _Reader:
         self.head: Stanza | None = None
 
     def node_head(self, depth: int) -> Stanza | _Open:
-        """Read a node up to its children: whole when it has none."""
+        """Read a node up to its children."""
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             raise RemoteProtocolError("a stanza is too deep or has too many nodes")

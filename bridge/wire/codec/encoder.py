@@ -1,4 +1,4 @@
-"""Stanza to tokens. Iterative, within the same bounds as the decoder."""
+"""Stanza to tokens. Iterative, with the same limits as the decoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bridge.wire.codec.node import (
 
 
 def encode_tokens(stanza: Stanza) -> bytes:
-    """``stanza`` without the flag byte; LocalProtocolError when it is beyond the bounds."""
+    """``stanza`` without the flag byte; LocalProtocolError when it exceeds a limit."""
     writer = _Writer()
     nodes = attributes = 0
     pending = [(stanza, 1)]
@@ -29,7 +29,7 @@ def encode_tokens(stanza: Stanza) -> bytes:
         if depth > MAX_DEPTH or nodes > MAX_NODES or attributes > MAX_ATTRIBUTES:
             raise LocalProtocolError("a stanza is too deep or too large to send")
         writer.node(node)
-        # The last child is taken last: a stack gives them back in reverse.
+        # Reversed, because a stack returns them in reverse.
         pending.extend((child, depth + 1) for child in reversed(node.children()))
     return bytes(writer.out)
 
@@ -39,7 +39,7 @@ class _Writer:
         self.out = bytearray()
 
     def node(self, node: Stanza) -> None:
-        """Everything of ``node`` up to its children, which the caller writes after it."""
+        """``node`` up to its children, which the caller writes next."""
         count = len(node.attributes)
         if not node.tag or "" in node.attributes:
             raise LocalProtocolError("a tag or the name of an attribute is empty")

@@ -2,10 +2,10 @@
 
 | token | then | for |
 |---|---|---|
-| JID_PAIR | user string (empty list: none), server string | everybody else |
+| JID_PAIR | user string (empty list: none), server string | all others |
 | AD_JID | domain byte, device byte, user string | devices of native users |
 | FB_JID | user string, 16-bit device, server string ``msgr`` | Messenger |
-| INTEROP_JID | user string, 16-bit device, 16-bit integrator, ``interop`` | us and our like |
+| INTEROP_JID | user string, 16-bit device, 16-bit integrator, ``interop`` | interop users |
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MAX_AD_DEVICE: Final = 0xFF
 
 
 def check_writable(jid: Jid) -> None:
-    """Raise LocalProtocolError when ``jid`` would not be read as it was written."""
+    """LocalProtocolError when ``jid`` would be read as another identifier."""
     if read_text(str(jid)) != jid:
         raise LocalProtocolError("an identifier has a form that cannot be written")
 
 
 def read_text(text: str) -> Jid | None:
-    """The identifier that ``text`` prints, or None when nobody can mean it.
+    """Parse a printed identifier; None when it is not valid.
 
     The server must look like one, and be able to name the device.
     """
@@ -42,19 +42,19 @@ def read_text(text: str) -> Jid | None:
 
 
 def _names_device(jid: Jid) -> bool:
-    """Whether one of the four forms carries the device of ``jid``."""
+    """Whether one of the four forms can carry the device of ``jid``."""
     if not jid.device or jid.server in (INTEROP_SERVER, MESSENGER_SERVER):
         return True
     return jid.server in SERVER_DOMAINS and jid.device <= MAX_AD_DEVICE
 
 
 def from_pair(user: str, server: str) -> Jid:
-    """What JID_PAIR carries. A device or an integrator may be printed in the user part."""
+    """The identifier of a JID_PAIR. Its user part may contain a device or an integrator."""
     return _accept(f"{user}@{server}" if user else server)
 
 
 def from_ad(domain: int, device: int, user: str) -> Jid:
-    """What AD_JID carries."""
+    """The identifier of an AD_JID."""
     server = DOMAIN_SERVERS.get(domain)
     if server is None:
         raise RemoteProtocolError(f"an identifier names unknown domain {domain}")
@@ -62,14 +62,14 @@ def from_ad(domain: int, device: int, user: str) -> Jid:
 
 
 def from_messenger(user: str, device: int, server: str) -> Jid:
-    """What FB_JID carries."""
+    """The identifier of an FB_JID."""
     if server != MESSENGER_SERVER:
         raise RemoteProtocolError("a Messenger identifier names another server")
     return _accept_fields(Jid(user, server, device=device))
 
 
 def from_interop(user: str, device: int, integrator: int, server: str) -> Jid:
-    """What INTEROP_JID carries."""
+    """The identifier of an INTEROP_JID."""
     if server != INTEROP_SERVER:
         raise RemoteProtocolError("an interop identifier names another server")
     return _accept_fields(Jid(user, server, integrator, device))

@@ -1,4 +1,4 @@
-"""The stanza as a value, and the bounds both directions keep."""
+"""The stanza as a value, and the limits of both directions."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ SERVER_NAME = re.compile(r"[a-z.]{1,32}")
 
 @dataclass(frozen=True)
 class Stanza:
-    """One node: a tag, attributes, and nodes or bytes inside (None: nothing at all).
+    """One node: a tag, attributes, and nodes or bytes as content (None: no content).
 
-    Text is bytes in ``content`` and str in ``attributes``; an identifier among the
-    attributes may be a ``Jid`` (it then travels as such) or its printed form.
+    Text is bytes in ``content`` and str in ``attributes``; an identifier in an
+    attribute may be a ``Jid``, which has its own token, or its printed form.
     """
 
     tag: str
@@ -42,13 +42,13 @@ class Stanza:
     content: tuple[Stanza, ...] | bytes | None = None
 
     def children(self, tag: str | None = None) -> tuple[Stanza, ...]:
-        """The nodes inside, or those of them called ``tag``; none when bytes are inside."""
+        """The child nodes, or those with ``tag``; none when the content is bytes."""
         if not isinstance(self.content, tuple):
             return ()
         return tuple(node for node in self.content if tag is None or node.tag == tag)
 
     def child(self, tag: str) -> Stanza | None:
-        """The first node inside called ``tag``."""
+        """The first child node with ``tag``, or None."""
         return next(iter(self.children(tag)), None)
 
 

@@ -1,4 +1,4 @@
-"""Packed strings: two characters a byte (tokens NIBBLE_8 and HEX_8).
+"""Packed strings: two characters per byte (tokens NIBBLE_8 and HEX_8).
 
 One length byte follows the token: bytes that follow, with bit 7 set when the last
 half-byte is a filler because the text has an odd length.
@@ -45,7 +45,7 @@ def pack(text: str, alphabet: str) -> bytes:
 
 
 def unpack(length: int, packed: bytes, alphabet: str) -> str:
-    """Read ``packed``, which the length byte ``length`` announced."""
+    """Unpack ``packed``, whose length byte is ``length``."""
     digits = packed.hex().upper()
     if length & ODD:
         if not digits.endswith(FILLER):

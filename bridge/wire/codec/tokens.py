@@ -1,7 +1,7 @@
-"""The token dictionary, version 3: words that travel as one or two bytes.
+"""The token dictionary, version 3: words that are sent as one or two bytes.
 
 The version is the last byte of the connection header. The data is in
-``bridge/wire/tokens-v3.tsv``, one token a line.
+``bridge/wire/tokens-v3.tsv``, one token per line.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NIBBLE_8: Final = 255
 
 
 class Dictionary(NamedTuple):
-    """``single[byte]`` and ``double[dictionary][index]`` are words; ``codes`` the way back."""
+    """``single[byte]`` and ``double[dictionary][index]`` are words; ``codes`` maps a word to its bytes."""
 
     single: tuple[str, ...]
     double: tuple[tuple[str, ...], ...]
@@ -53,7 +53,7 @@ def _load() -> Dictionary:
         else:
             double[int(dictionary)][int(index)] = token
             code = bytes([DICTIONARY_0 + int(dictionary), int(index)])
-        # Where a word is listed twice the shorter or earlier code is the one we write.
+        # For a word that is listed twice we write the shorter or earlier code.
         # The empty word (index 0) is never written as a token: byte 0 is the empty list.
         if token:
             codes.setdefault(token, code)

@@ -1,6 +1,6 @@
-"""Own protobuf descriptions with the public field numbers, and what protoc makes of them.
+"""Our protobuf descriptions with public field numbers, and the generated code.
 
-Made anew, from the project's root, with::
+Regenerate from the project's root with::
 
     python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. bridge/wire/proto/*.proto
 

@@ -1,7 +1,7 @@
-"""Every stanza in use, as types: one file a family, each with both directions.
+"""Types for all stanzas in use: one file per family, each with both directions.
 
-``parse`` is for whoever reads a connection; the families are imported by their own
-names (``from bridge.wire.vocabulary import message, receipt``).
+``parse`` reads any stanza of a connection. Import the families by name
+(``from bridge.wire.vocabulary import message, receipt``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Direction", "PeopleNames", "UnknownStanza", "Word", "parse"]
 
 @dataclass(frozen=True)
 class UnknownStanza:
-    """A stanza of no family in use."""
+    """A stanza of no known family."""
 
     tag: str
 
@@ -37,9 +37,9 @@ Word = (
 
 
 def parse(stanza: Stanza, direction: Direction, names: PeopleNames) -> Word:
-    """Read any stanza that came in ``direction`` (clients read ``from``, the server ``to``).
+    """Read any stanza received in ``direction`` (clients read ``from``, the server ``to``).
 
-    Raises RemoteProtocolError when it belongs to a family but breaks its rules.
+    RemoteProtocolError when it breaks the rules of its family.
     """
     match stanza.tag:
         case "message":

@@ -1,6 +1,6 @@
-"""``<ack class id to|from [type t error]>``: a stanza was taken, or refused.
+"""``<ack class id to|from [type t error]>``: a stanza was accepted or refused.
 
-Match by class, id and type together: the id alone collides.
+Match by class, id and type together; ids alone collide.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def refusal(stanza: Stanza, error: int) -> Stanza | None:
 
 
 def parse(stanza: Stanza, direction: Direction) -> Ack:
-    """Read an ``<ack>`` that came in ``direction``."""
+    """Read an ``<ack>`` received in ``direction``."""
     reading = Reading(stanza, "ack")
     ack = Ack(
         cls=reading.text("class"),

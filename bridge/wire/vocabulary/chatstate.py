@@ -1,4 +1,4 @@
-"""``<chatstate to|from>``: somebody is typing, or stopped. Never stored, never acknowledged.
+"""``<chatstate to|from>``: a contact is typing or stopped. Neither stored nor acknowledged.
 
 <composing [media=audio]/> or <paused/>
 """
@@ -30,7 +30,7 @@ class ChatState:
 
 
 def parse(stanza: Stanza, direction: Direction) -> ChatState:
-    """Read a ``<chatstate>`` that came in ``direction``."""
+    """Read a ``<chatstate>`` received in ``direction``."""
     reading = Reading(stanza, "chatstate")
     peer = reading.jid(direction)
     reading.done()

@@ -1,4 +1,4 @@
-"""``<ib>``: what the server tells about the mailbox, and the client's pace.
+"""``<ib>``: mailbox notices from the server, and the client's flow control.
 
 <ib><offline_preview count message receipt notification/></ib>   what waits
 <ib><offline_batch count/></ib>                                  send that many (client)
@@ -16,7 +16,7 @@ from bridge.wire.vocabulary.reading import Reading, attributes
 
 @dataclass(frozen=True)
 class OfflinePreview:
-    """How many stanzas wait, in all and by kind."""
+    """Number of waiting stanzas, in all and by kind."""
 
     count: int
     messages: int = 0
@@ -52,7 +52,7 @@ class OfflineDone:
 
 @dataclass(frozen=True)
 class OtherInfo:
-    """News that is of no use to us; nothing has to be done about it."""
+    """A notice that we do not use; it needs no answer."""
 
     tag: str
 

@@ -1,4 +1,4 @@
-"""``<iq>``: a question and its answer, joined by the id.
+"""``<iq>``: a query and its answer, matched by id.
 
 <iq id type=get|set xmlns>...</iq>
 <iq id type=result>...</iq>
@@ -20,7 +20,7 @@ PING_XMLNS: Final = "w:p"
 
 @dataclass(frozen=True)
 class IqError:
-    """Why a question, or the part of it about one person, was refused."""
+    """Why a query was refused, or its part about one person."""
 
     code: int
     text: str | None = None
@@ -31,7 +31,7 @@ class IqError:
 
 @dataclass(frozen=True)
 class Request:
-    """A question; ``xmlns`` says whose it is."""
+    """A query; ``xmlns`` names its family."""
 
     id: str
     action: Action
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer to the question with the same id."""
+    """The answer to the query with the same id."""
 
     id: str
     content: tuple[Stanza, ...] = ()
@@ -53,7 +53,7 @@ class Result:
         return Stanza("iq", {"id": self.id, "type": "result"}, self.content or None)
 
     def child(self, tag: str) -> Stanza:
-        """The first node called ``tag``, which this answer must have."""
+        """The first node with ``tag``; RemoteProtocolError when the answer has none."""
         for node in self.content:
             if node.tag == tag:
                 return node
@@ -62,7 +62,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """The refusal of the question with the same id."""
+    """The refusal of the query with the same id."""
 
     id: str
     error: IqError
@@ -80,7 +80,7 @@ def ping(id: str) -> Stanza:
 
 
 def is_ping(request: Request) -> bool:
-    """True for what ``ping`` makes."""
+    """True for a ``ping``."""
     return request.action == "get" and request.xmlns == PING_XMLNS
 
 

@@ -40,7 +40,7 @@ class PublicSignedPreKey:
 
 @dataclass(frozen=True)
 class PublicBundle:
-    """What a session with somebody starts from; without a one-time prekey both are None."""
+    """Keys to start a session with; without a one-time prekey both its fields are None."""
 
     registration_id: int
     identity: bytes
@@ -53,7 +53,7 @@ class PublicBundle:
 
 @dataclass(frozen=True)
 class UploadedKeys:
-    """What an account gives the prekey directory."""
+    """The keys that an account uploads to the directory."""
 
     registration_id: int
     identity: bytes
@@ -62,7 +62,7 @@ class UploadedKeys:
 
 
 def key_type() -> Stanza:
-    """``<type>``: what curve the keys are for."""
+    """``<type>``: the curve of the keys."""
     return Stanza("type", {}, KEY_TYPE_CURVE25519)
 
 
@@ -90,7 +90,7 @@ def signed_prekey(key: PublicSignedPreKey) -> Stanza:
 
 
 def key_id(number: int) -> Stanza:
-    """``<id>`` with 3 bytes; LocalProtocolError when the number has more."""
+    """``<id>`` with 3 bytes; LocalProtocolError when the number is too large."""
     if not 0 <= number <= MAX_ID:
         raise LocalProtocolError("a key id has 24 bits")
     return Stanza("id", {}, number.to_bytes(ID_BYTES, "big"))
@@ -106,7 +106,7 @@ def bundle(keys: PublicBundle) -> tuple[Stanza, ...]:
 
 
 def read_bundle(node: Stanza, registration_id: int) -> PublicBundle:
-    """The parts that ``bundle`` makes, inside ``node``; a missing type is the usual one."""
+    """Read the parts of a bundle in ``node``; a missing type means the usual one."""
     if node.child("type") is not None:
         check_key_type(node)
     signed = read_signed_prekey(node)
@@ -124,7 +124,7 @@ def read_bundle(node: Stanza, registration_id: int) -> PublicBundle:
 
 
 def check_key_type(node: Stanza) -> None:
-    """Raise RemoteProtocolError unless ``node`` holds the one ``<type>`` there is."""
+    """RemoteProtocolError unless ``node`` has the known ``<type>``."""
     if _bytes(node, "type", 1) != KEY_TYPE_CURVE25519:
         raise RemoteProtocolError("the keys are not for Curve25519")
 
@@ -162,7 +162,7 @@ def read_ids(nodes: Iterable[Stanza]) -> tuple[int, ...]:
 
 
 def read_list(node: Stanza, tag: str) -> tuple[Stanza, ...]:
-    """The nodes called ``tag`` in the ``<list>`` inside ``node``; it may be empty, not missing."""
+    """The nodes with ``tag`` in the ``<list>`` of ``node``, which is required and may be empty."""
     found = node.child("list")
     if found is None or isinstance(found.content, bytes):
         raise RemoteProtocolError(f"<{node.tag}>: <list> is missing")

@@ -1,10 +1,10 @@
-"""The server's word on a login, and its last word on a connection.
+"""The server's answer to a login, and the error that ends a connection.
 
     <success t/>
     <failure reason .../>
     <stream:error code>[<conflict type/>]</stream:error>
 
-What a reason or a code means stands in the profile.
+The profile gives the meaning of reasons and codes.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ _ENCRYPTION_VERSION: Final = "2"
 class Message:
     """``peer`` is the recipient in direction ``to``, the sender in direction ``from``.
 
-    ``t`` is the server's time in unix seconds; ``notify`` the sender's shown name, as
-    the server knows it; ``offline`` says that it waited in the mailbox; ``count`` how
-    often it was sealed anew after a retry receipt; ``hide_failure`` that nobody is to be
-    told when it cannot be read (edits, removals, reactions).
+    ``t`` is the server's time in unix seconds; ``notify`` the sender's display name, from
+    the server; ``offline`` is set when it waited in the mailbox; ``count`` is the number of
+    retries; ``hide_failure`` means that a failure to read it is not shown (edits, removals,
+    reactions).
     """
 
     id: str
@@ -65,7 +65,7 @@ class Message:
 
 
 def parse(stanza: Stanza, direction: Direction) -> Message:
-    """Read a ``<message>`` that came in ``direction``."""
+    """Read a ``<message>`` received in ``direction``."""
     encrypted = stanza.children("enc")
     if len(encrypted) != 1 or not isinstance(encrypted[0].content, bytes):
         raise RemoteProtocolError("<message>: not exactly one <enc> with bytes inside")

@@ -1,4 +1,4 @@
-"""``<notification id from type [t offline]>``: news from the server, to be acknowledged.
+"""``<notification id from type [t offline]>``: a notification from the server, which the client acknowledges.
 
 type=encrypt  <count value/>                 few one-time prekeys are left
 type=encrypt  <identity/>                    this person has a new identity
@@ -34,7 +34,7 @@ class KeysLow:
 
 @dataclass(frozen=True)
 class IdentityChanged:
-    """``peer`` has a new identity key: sessions with it are of no use any more."""
+    """``peer`` has a new identity key: existing sessions with it are useless."""
 
     id: str
     peer: Jid
@@ -47,7 +47,7 @@ class IdentityChanged:
 
 @dataclass(frozen=True)
 class Reachability:
-    """``peer`` can be written to from now on, or cannot any more."""
+    """``peer`` became reachable or unreachable."""
 
     id: str
     peer: Jid
@@ -61,7 +61,7 @@ class Reachability:
 
 @dataclass(frozen=True)
 class OtherNotification:
-    """News that is of no use to us; it is acknowledged all the same."""
+    """A notification that we do not use; it is acknowledged too."""
 
     id: str
     peer: Jid
@@ -74,14 +74,14 @@ Notification = KeysLow | IdentityChanged | Reachability | OtherNotification
 
 
 def type_of(notification: Notification, names: PeopleNames) -> str:
-    """The ``type`` it travels with, which its acknowledgement repeats."""
+    """The ``type`` attribute, which the acknowledgement repeats."""
     if isinstance(notification, OtherNotification):
         return notification.type
     return names.xmlns if isinstance(notification, Reachability) else ENCRYPT
 
 
 def parse(stanza: Stanza, direction: Direction, names: PeopleNames) -> Notification:
-    """Read a ``<notification>``; it always comes in direction ``from``, except from fools."""
+    """Read a ``<notification>``; the direction is always ``from``."""
     reading = Reading(stanza, "notification")
     identifier, peer, type_ = reading.text("id"), reading.jid(direction), reading.text("type")
     t, offline = reading.optional_number("t"), reading.optional_text("offline") is not None

@@ -1,4 +1,4 @@
-"""Finding people, asking to reach them, and leaving. All of it is our choice of form.
+"""Look up people, ask to reach them, and leave. The form of these stanzas is our choice.
 
     get  <resolve service identifier/> or <resolve jid/>  -> <user jid service identifier [name]/>
                                                              or error 404, always the same one
@@ -31,7 +31,7 @@ class PeopleNames:
 
 @dataclass(frozen=True)
 class ResolveIdentifier:
-    """Who is ``identifier`` (as people write it) on ``service``?"""
+    """Look up ``identifier``, as people write it, on ``service``."""
 
     service: str
     identifier: str = field(repr=False)
@@ -39,21 +39,21 @@ class ResolveIdentifier:
 
 @dataclass(frozen=True)
 class ResolveJid:
-    """Who is behind this internal identifier (somebody who wrote first)?"""
+    """Look up an internal identifier, of a person who wrote first."""
 
     jid: Jid
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Ask this person to open up; the answer never tells whether there is such a person."""
+    """Ask to reach this person; the answer does not show whether the person exists."""
 
     jid: Jid
 
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove me and everything of mine."""
+    """Delete the account and all its data."""
 
 
 PeopleRequest = ResolveIdentifier | ResolveJid | Reach | Delete
@@ -61,7 +61,7 @@ PeopleRequest = ResolveIdentifier | ResolveJid | Reach | Delete
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who can be written to; ``name`` as the server knows it."""
+    """A reachable person; ``name`` comes from the server."""
 
     jid: Jid
     service: str
@@ -70,7 +70,7 @@ class Person:
 
 
 def request(id: str, asked: PeopleRequest, names: PeopleNames) -> Stanza:
-    """The question ``asked`` under the profile's ``names``."""
+    """The query ``asked`` under the profile's ``names``."""
     if isinstance(asked, ResolveIdentifier):
         node = Stanza(names.resolve, attributes(service=asked.service, identifier=asked.identifier))
     elif isinstance(asked, ResolveJid):
@@ -84,7 +84,7 @@ def request(id: str, asked: PeopleRequest, names: PeopleNames) -> Stanza:
 
 
 def parse_request(asked: iq.Request, names: PeopleNames) -> PeopleRequest:
-    """Read a question; RemoteProtocolError when it is none of these."""
+    """Read a query; RemoteProtocolError for an unknown one."""
     if asked.xmlns != names.xmlns or len(asked.content) != 1:
         raise RemoteProtocolError("<iq>: not a question about people")
     node = asked.content[0]
@@ -107,13 +107,13 @@ def parse_request(asked: iq.Request, names: PeopleNames) -> PeopleRequest:
 
 
 def person_answer(id: str, person: Person) -> Stanza:
-    """The answer to either way of resolving; a refusal is an ``iq.Failure``."""
+    """The answer to both look-ups; a refusal is an ``iq.Failure``."""
     user = attributes(jid=person.jid, service=person.service, identifier=person.identifier, name=person.name)
     return iq.Result(id, (Stanza("user", user),)).to_stanza()
 
 
 def parse_person(result: iq.Result) -> Person:
-    """Read the answer to either way of resolving."""
+    """Read the answer to a look-up."""
     reading = Reading(result.child("user"), "user")
     person = Person(
         jid=reading.jid("jid"),

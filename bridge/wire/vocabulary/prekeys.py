@@ -6,7 +6,7 @@
     get  <digest/>                      -> <digest> registration, type, identity, skey, list of ids
     get  <key><user jid [reason]/></key> -> <list><user jid> registration, bundle | <error/> </user></list>
 
-What the digest's answer holds is our choice (docs/differences.md).
+The content of the digest's answer is our choice (docs/differences.md).
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ REASON_IDENTITY: Final = "identity"
 
 @dataclass(frozen=True)
 class CountRequest:
-    """How many one-time prekeys are left?"""
+    """Ask for the number of one-time prekeys left."""
 
 
 @dataclass(frozen=True)
 class DigestRequest:
-    """What do you hold for me?"""
+    """Ask what the directory holds for the account."""
 
 
 @dataclass(frozen=True)
 class RotateRequest:
-    """This is the signed prekey from now on."""
+    """Replace the signed prekey."""
 
     signed: PublicSignedPreKey
 
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """A bundle for each of these, with at most one one-time prekey each."""
+    """Ask for a bundle of each person, with at most one one-time prekey each."""
 
     jids: tuple[Jid, ...]
     reason: str | None = None
@@ -66,7 +66,7 @@ PreKeyRequest = UploadedKeys | CountRequest | DigestRequest | RotateRequest | Fe
 
 
 def upload(id: str, uploaded: UploadedKeys) -> Stanza:
-    """Give the directory these keys; keys it knows already change nothing."""
+    """Upload these keys; known keys change nothing."""
     listed = Stanza("list", {}, tuple(keys.prekey(key) for key in uploaded.one_time))
     content = (
         keys.registration(uploaded.registration_id),
@@ -79,7 +79,7 @@ def upload(id: str, uploaded: UploadedKeys) -> Stanza:
 
 
 def rotate(id: str, signed: PublicSignedPreKey) -> Stanza:
-    """Use this signed prekey from now on; the answer is empty."""
+    """Replace the signed prekey; the answer is empty."""
     content = (Stanza("rotate", {}, (keys.signed_prekey(signed),)),)
     return iq.Request(id, "set", XMLNS, content).to_stanza()
 
@@ -101,7 +101,7 @@ def fetch(id: str, jids: Sequence[Jid], *, reason: str | None = None) -> Stanza:
 
 
 def parse_request(request: iq.Request) -> PreKeyRequest:
-    """Read a question to the directory; RemoteProtocolError when it is none."""
+    """Read a query to the directory; RemoteProtocolError for an unknown one."""
     if request.xmlns != XMLNS:
         raise RemoteProtocolError("<iq>: not a question about keys")
     whole = Stanza("iq", {}, request.content)
@@ -118,7 +118,7 @@ def parse_request(request: iq.Request) -> PreKeyRequest:
 
 
 def count_answer(id: str, left: int) -> Stanza:
-    """Say how many one-time prekeys are left."""
+    """The answer with the number of one-time prekeys left."""
     return iq.Result(id, (Stanza("count", attributes(value=left)),)).to_stanza()
 
 
@@ -131,7 +131,7 @@ def parse_count(result: iq.Result) -> int:
 
 
 def digest_answer(id: str, held: KeyDigest) -> Stanza:
-    """Say what the directory holds."""
+    """The answer with what the directory holds."""
     content = (
         keys.registration(held.registration_id),
         keys.key_type(),
@@ -155,13 +155,13 @@ def parse_digest(result: iq.Result) -> KeyDigest:
 
 
 def fetch_answer(id: str, found: Mapping[Jid, PublicBundle | iq.IqError]) -> Stanza:
-    """Answer for each person with a bundle, or why there is none."""
+    """The answer with a bundle or an error for each person."""
     users = tuple(_user(jid, what) for jid, what in found.items())
     return iq.Result(id, (Stanza("list", {}, users),)).to_stanza()
 
 
 def parse_fetch(result: iq.Result) -> dict[Jid, PublicBundle | iq.IqError]:
-    """Who was answered with what; signatures are for the caller to check."""
+    """Read the answer for each person; the caller checks signatures."""
     found: dict[Jid, PublicBundle | iq.IqError] = {}
     for user in keys.read_list(Stanza("iq", {}, result.content), "user"):
         reading = Reading(user, "user")

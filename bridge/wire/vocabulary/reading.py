@@ -1,4 +1,4 @@
-"""Reading a stanza's attributes: take all, collect every fault, ask once.
+"""Reading a stanza's attributes: read all, collect every fault, check once.
 
 Faults name attributes, never their values: values may be identifiers.
 """
@@ -37,11 +37,11 @@ class Reading:
         self._faults = [] if stanza.tag == tag else [f"is not <{tag}>"]
 
     def text(self, name: str) -> str:
-        """A text that must be there and not be empty."""
+        """A required text that is not empty."""
         return self.optional_text(name) or self._missing(name, "")
 
     def optional_text(self, name: str) -> str | None:
-        """None when it is not there; an identifier gives its printed form."""
+        """A text or None; an identifier gives its printed form."""
         value = self._attributes.get(name)
         if value is None:
             return None
@@ -51,7 +51,7 @@ class Reading:
         return text
 
     def jid(self, name: str) -> Jid:
-        """An identifier that must be there, as such or printed."""
+        """A required identifier, as a token or printed."""
         return self.optional_jid(name) or self._missing(name, _NOBODY)
 
     def optional_jid(self, name: str) -> Jid | None:
@@ -59,7 +59,7 @@ class Reading:
         return None if value is None else self._as_jid(name, value)
 
     def number(self, name: str) -> int:
-        """A decimal number that must be there, from 0."""
+        """A required decimal number, from 0."""
         value = self.optional_number(name)
         return self._missing(name, 0) if value is None else value
 
@@ -77,14 +77,14 @@ class Reading:
         self._faults.append(what)
 
     def done(self) -> None:
-        """Raise RemoteProtocolError with everything that was wrong."""
+        """RemoteProtocolError with all faults."""
         if self._faults:
             raise RemoteProtocolError(f"<{self._tag}>: {'; '.join(self._faults)}")
 
     def _as_jid(self, name: str, value: AttributeValue) -> Jid:
         if isinstance(value, Jid):
             return value
-        jid = read_text(value)  # what cannot be written could not be answered either
+        jid = read_text(value)  # An identifier that we cannot write could not be answered.
         if jid is None:
             self._faults.append(f"{name} is no identifier")
         return jid or _NOBODY
@@ -95,7 +95,7 @@ class Reading:
 
 
 def attributes(**values: AttributeValue | int | None) -> dict[str, AttributeValue]:
-    """Attributes for a stanza: None is left out, numbers are printed.
+    """Attributes for a stanza: None is omitted, numbers are printed.
 
     A trailing ``_`` is dropped and another ``_`` becomes ``-``, for ``from``, ``class``
     and ``decrypt-fail``.

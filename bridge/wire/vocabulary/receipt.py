@@ -1,8 +1,8 @@
-"""``<receipt>``: what became of messages, and the request to seal one anew.
+"""``<receipt>``: delivery and read receipts, and retry receipts.
 
     <receipt id to|from [type t offline]>[<list><item id/>...</list>]</receipt>
 
-Of n ids the first stands in ``id``, the others in the list. No ``type`` is delivered.
+The first id is in ``id``, the others in the list. No ``type`` means delivered.
 
     <receipt id to|from type=retry>
       <retry count id t v=1/> <registration>4 bytes</registration>
@@ -58,10 +58,10 @@ class Receipt:
 
 @dataclass(frozen=True)
 class RetryReceipt:
-    """The message could not be read: seal it again. ``count`` runs from 1.
+    """The receiver could not read the message: seal it again. ``count`` starts at 1.
 
     ``t`` is the message's own time, ``registration_id`` the asking client's, and
-    ``keys`` (with the same registration id) what a new session can start from.
+    ``keys`` (with the same registration id) a bundle for a new session.
     """
 
     id: str
@@ -82,7 +82,7 @@ class RetryReceipt:
 
 
 def parse(stanza: Stanza, direction: Direction) -> Receipt | RetryReceipt:
-    """Read a ``<receipt>`` that came in ``direction``."""
+    """Read a ``<receipt>`` received in ``direction``."""
     reading = Reading(stanza, "receipt")
     first, peer = reading.text("id"), reading.jid(direction)
     type_, t = reading.optional_text("type"), reading.optional_number("t")
