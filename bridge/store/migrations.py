@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bridge.ports import Clock, Row
 from bridge.store.columns import Columns
+from bridge.store.dialect import statements
 from bridge.store.engine import Session
 from bridge.store.errors import wrong_database
-from bridge.store.tokens import statements
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
 VERSION_TABLE = "schema_version"
@@ -91,9 +91,8 @@ def load_schema(folder: Path = SCHEMA_FOLDER) -> Schema:
         steps.append(Step(version, found["name"], int(compat["compat"]) if compat else version, script))
     if not steps:
         raise ValueError(f"no schema files in {folder}")
-    return Schema(
-        tuple(steps), Columns([CREATE_VERSION_TABLE, CREATE_LEASE_TABLE, *(step.script for step in steps)])
-    )
+    declared = [statement for step in steps for statement in statements(step.script)]
+    return Schema(tuple(steps), Columns([CREATE_VERSION_TABLE, CREATE_LEASE_TABLE, *declared]))
 
 
 async def migrate(

@@ -9,11 +9,11 @@ import pytest
 from bridge.ports import Kind, Row, Unit, Value
 from bridge.store import kinds
 from bridge.store.columns import Columns
-from bridge.store.dialect import for_sqlite
+from bridge.store.dialect import counted, for_postgres, for_sqlite
 from bridge.store.errors import Malformed
-from bridge.store.merging import Merging
 from bridge.store.migrations import SCHEMA_FOLDER, load_schema
 from bridge.store.postgres import PostgresEngine
+from bridge.store.tables import accounts
 from tests.store.support import open_at
 
 COLUMNS = load_schema().columns
@@ -48,20 +48,30 @@ async def test_no_statement_is_malformed(url: str) -> None:
     await database.close()
 
 
-async def test_every_merged_form_is_understood(postgres_url: str) -> None:
+async def test_every_counted_form_is_understood(postgres_url: str) -> None:
     database = await open_at(postgres_url, schema=SCHEMA_FOLDER)
     assert isinstance(database.engine, PostgresEngine)
-    for kind in kinds.ALL:
-        for group in Merging(COLUMNS).groups([sample(kind, COLUMNS)]):
-            for merged in (group.forms or {}).values():
-                await database.engine._writing.prepare(merged.sql)
+    for statement in (each for kind in kinds.ALL for each in kind.statements.values()):
+        prepared = for_postgres(statement.sql, COLUMNS, guard=True)
+        if statement.expect is not None:
+            await database.engine._writing.prepare(counted(prepared, statement.expect))
     await database.close()
 
 
+def test_only_rare_kinds_are_not_merged() -> None:
+    assert {kind.name for kind in kinds.ALL if kind.merge_by is None} == NOT_MERGED
+
+
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_kinds_can_run_together(kind: Kind) -> None:
-    (group,) = Merging(COLUMNS).groups([sample(kind, COLUMNS)])
-    assert (group.forms is None) == (kind.name in NOT_MERGED)
+def test_rows_are_told_apart_by_parameters_of_their_statement(kind: Kind) -> None:
+    for name, statement in kind.statements.items():
+        assert set(statement.merge_by or ()) <= set(for_sqlite(statement.sql).names), name
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_only_the_epoch_guard_touches_no_row_of_another_unit(kind: Kind) -> None:
+    shared = [statement for statement in kind.statements.values() if statement.merge_by == ()]
+    assert set(shared) <= {accounts.FENCE}
 
 
 def test_kinds_have_different_names() -> None:

@@ -52,6 +52,7 @@ FENCE = Statement(
     "SELECT account_id FROM account WHERE account_id = :account_id AND epoch = :epoch",
     expect=1,
     error=Fenced,
+    merge_by=(),
 )
 """The guard of every unit that writes for an account: another owner has raised the epoch since."""
 
@@ -63,6 +64,7 @@ OPEN = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("account_id",),
 )
 
 ALONE = Statement(
@@ -72,12 +74,14 @@ ALONE = Statement(
 
 AGREE = Statement(
     """INSERT INTO agreement (agreement_id, account_id, text_version, agreed_at, withdrawn_at)
-       VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)"""
+       VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)""",
+    merge_by=("agreement_id",),
 )
 
 WITHDRAW = Statement(
     "UPDATE agreement SET withdrawn_at = :withdrawn_at"
-    " WHERE account_id = :account_id AND withdrawn_at IS NULL"
+    " WHERE account_id = :account_id AND withdrawn_at IS NULL",
+    merge_by=("account_id",),
 )
 
 CHANGE_STATE = Statement(
@@ -85,12 +89,14 @@ CHANGE_STATE = Statement(
        WHERE account_id = :account_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
 KEEP_KEYS = Statement(
     "UPDATE account SET own_keys = :own_keys WHERE account_id = :account_id AND own_keys IS NULL",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
 DESTROY_KEYS = Statement(
@@ -100,14 +106,18 @@ DESTROY_KEYS = Statement(
 
 TALKED_IN = Statement(
     """UPDATE account SET room_id = :room_id
-       WHERE user_id = :user_id AND network = :network AND state <> 'left'"""
+       WHERE user_id = :user_id AND network = :network AND state <> 'left'""",
+    merge_by=("user_id",),
 )
 """Where the user and the bot talk now; empty: nowhere, until there is something to say."""
 
-LOGIN = Statement("UPDATE account SET login = :login WHERE account_id = :account_id")
+LOGIN = Statement(
+    "UPDATE account SET login = :login WHERE account_id = :account_id", merge_by=("account_id",)
+)
 
 CONNECTED = Statement(
-    "UPDATE account SET last_connected_at = :last_connected_at WHERE account_id = :account_id"
+    "UPDATE account SET last_connected_at = :last_connected_at WHERE account_id = :account_id",
+    merge_by=("account_id",),
 )
 
 COUNT_PREKEYS = Statement(
@@ -115,6 +125,7 @@ COUNT_PREKEYS = Statement(
        WHERE account_id = :account_id AND next_prekey_id = :old_next_prekey_id""",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
 TAKE_OVER = Statement("UPDATE account SET owner = :owner, epoch = epoch + 1 WHERE state <> 'left'")
@@ -122,17 +133,22 @@ TAKE_OVER = Statement("UPDATE account SET owner = :owner, epoch = epoch + 1 WHER
 
 ADD_PREKEY = Statement(
     """INSERT INTO prekey (account_id, kind, prekey_id, pair, uploaded, made_at)
-       VALUES (:account_id, :kind, :prekey_id, :pair, :uploaded, :made_at)"""
+       VALUES (:account_id, :kind, :prekey_id, :pair, :uploaded, :made_at)""",
+    merge_by=("account_id",),
 )
 
 SPEND_PREKEY = Statement(
-    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id"
+    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id",
+    merge_by=("prekey_id",),
 )
 
-UPLOADED_PREKEYS = Statement("UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0")
+UPLOADED_PREKEYS = Statement(
+    "UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0", merge_by=("account_id",)
+)
 
 RETIRE_PREKEY = Statement(
-    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id"
+    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id",
+    merge_by=("account_id",),
 )
 
 DELETE_PREKEYS = Statement("DELETE FROM prekey WHERE account_id = :account_id")

@@ -49,26 +49,35 @@ MEET = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("contact_id",),
 )
 
-KNOW = Statement("UPDATE contact SET facts = :facts WHERE contact_id = :contact_id")
-NOTE_IDENTITY = Statement("UPDATE contact SET identity = :identity WHERE contact_id = :contact_id")
-ROOM = Statement(
-    "UPDATE contact SET room_id = :room_id, owner_absent = :owner_absent WHERE contact_id = :contact_id"
+KNOW = Statement("UPDATE contact SET facts = :facts WHERE contact_id = :contact_id", merge_by=("contact_id",))
+NOTE_IDENTITY = Statement(
+    "UPDATE contact SET identity = :identity WHERE contact_id = :contact_id", merge_by=("contact_id",)
 )
-WAITING = Statement("UPDATE contact SET waiting_event = :waiting_event WHERE contact_id = :contact_id")
+ROOM = Statement(
+    "UPDATE contact SET room_id = :room_id, owner_absent = :owner_absent WHERE contact_id = :contact_id",
+    merge_by=("contact_id",),
+)
+WAITING = Statement(
+    "UPDATE contact SET waiting_event = :waiting_event WHERE contact_id = :contact_id",
+    merge_by=("contact_id",),
+)
 
 BEGIN_SESSION = Statement(
     """INSERT INTO session (contact_id, account_id, version, record, renewed_at)
        VALUES (:contact_id, :account_id, :version, :record, :renewed_at) ON CONFLICT DO NOTHING""",
     expect=1,
     error=Stale,
+    merge_by=("contact_id",),
 )
 MOVE_SESSION = Statement(
     """UPDATE session SET version = :version, record = :record, renewed_at = :renewed_at
        WHERE contact_id = :contact_id AND version = :old_version""",
     expect=1,
     error=Stale,
+    merge_by=("contact_id",),
 )
 DELETE_SESSIONS = Statement("DELETE FROM session WHERE account_id = :account_id")
 DELETE_OF_ACCOUNT = Statement("DELETE FROM contact WHERE account_id = :account_id")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bridge.ports import Statement, Store
 
-KEEP = Statement("INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+KEEP = Statement(
+    "INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING", merge_by=("name",)
+)
 
 
 async def is_new(store: Store) -> bool:

@@ -51,6 +51,7 @@ ADD = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("message_id",),
 )
 
 CHANGE = Statement(
@@ -58,12 +59,14 @@ CHANGE = Statement(
        WHERE message_id = :message_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
 SHOW = Statement(
     """UPDATE message SET state = :state, event_id = :event_id, body = NULL, changed_at = :changed_at
        WHERE message_id = :message_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
 """An incoming message stands in Matrix now; its plaintext is no longer kept here."""
 
@@ -72,6 +75,7 @@ COUNT_RETRY = Statement(
        WHERE message_id = :message_id AND retries = :old_retries""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
 FORGET_BODIES = Statement(
     "UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at"
@@ -80,11 +84,13 @@ DELETE_OF_ACCOUNT = Statement("DELETE FROM message WHERE account_id = :account_i
 
 MANAGE = Statement(
     """INSERT INTO management_room (room_id, user_id, dialogue, changed_at)
-       VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING"""
+       VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING""",
+    merge_by=("room_id",),
 )
-UNMANAGE = Statement("DELETE FROM management_room WHERE room_id = :room_id")
+UNMANAGE = Statement("DELETE FROM management_room WHERE room_id = :room_id", merge_by=("room_id",))
 DIALOGUE = Statement(
-    "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id"
+    "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id",
+    merge_by=("room_id",),
 )
 
 
