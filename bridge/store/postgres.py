@@ -110,6 +110,7 @@ class PostgresEngine:
         engine = cls(url, columns, wakes, clock, name, connections)
         try:
             await engine._guard.take()
+            await engine._readers.open()
             engine._writing = await engine._connect()
         except BaseException as error:
             await engine.close()
@@ -197,7 +198,7 @@ class PostgresEngine:
     async def close(self) -> None:
         """See ``Engine``."""
         self._drop()
-        self._readers.close()
+        await self._readers.close()
         await self._guard.close()
 
     def _drop(self) -> None:

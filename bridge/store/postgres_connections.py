@@ -262,52 +262,58 @@ class Guard:
 
 
 class Readers:
-    """At most ``connections`` that can only read, opened when needed."""
+    """A pool of at most ``connections`` that can only read, opened when needed."""
 
     def __init__(self, url: str, name: str, clock: Clock, connections: int) -> None:
         self._url = url
         self._name = name
         self._clock = clock
-        self._idle: list[Any] = []
-        self._places = asyncio.Semaphore(connections)
-        self._closed = False
+        self._connections = connections
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make the pool, which connects at the first read."""
+
+        async def one(*_: object, **__: object) -> Any:
+            return await connect(self._url, self._name, self._clock, writing=False)
+
+        self._pool = await asyncpg.create_pool(
+            min_size=0,
+            max_size=self._connections,
+            connect=one,
+            reset=_nothing_to_reset,
+            max_inactive_connection_lifetime=0,
+        )
 
     async def fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
-        """The records of a SELECT. An idle connection that turns out dead is replaced once."""
-        async with self._places:
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.is_closed():
-                    try:
-                        return await self._use(connection, sql, values)
-                    except _LOST:
-                        break
-            connection = await connect(self._url, self._name, self._clock, writing=False)
-            return await self._use(connection, sql, values)
-
-    async def _use(self, connection: Any, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        """The records of a SELECT. When the connection turns out dead, all are opened anew, once."""
         try:
-            found: Sequence[Any] = await connection.fetch(sql, *values)
-        except asyncpg.PostgresError as error:
-            if isinstance(error, _LOST):
+            return await self._fetch(sql, values)
+        except _LOST:
+            await self._pool.expire_connections()
+            return await self._fetch(sql, values)
+
+    async def _fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        async with self._pool.acquire() as connection:
+            try:
+                found: Sequence[Any] = await connection.fetch(sql, *values)
+            except asyncpg.PostgresError:
+                raise
+            except BaseException:  # cancelled, or without an answer: nobody waits for it to come back
                 connection.terminate()
-            else:
-                self._keep(connection)
-            raise
-        except BaseException:
-            connection.terminate()
-            raise
-        self._keep(connection)
-        return found
+                raise
+            return found
 
-    def _keep(self, connection: Any) -> None:
-        if self._closed or connection.is_closed():
-            connection.terminate()
-        else:
-            self._idle.append(connection)
+    async def close(self) -> None:
+        """Let reads under way end, for as long as a read may take; then cut them."""
+        if self._pool is None:
+            return
+        try:
+            async with self._clock.limit(READ_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
-    def close(self) -> None:
-        """Close those that are idle; one in use is closed when its read ends."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().terminate()
+
+async def _nothing_to_reset(_connection: object) -> None:
+    """Reads leave nothing behind; the default would be another exchange for each of them."""

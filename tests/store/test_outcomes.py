@@ -172,8 +172,10 @@ async def test_a_reading_connection_killed_while_idle_is_replaced(postgres_url: 
         await run_at(postgres_url, KILL_ALL)
     else:
         assert isinstance(database.engine, PostgresEngine)
-        for connection in database.engine._readers._idle:
+        aborted = [holder._con for holder in database.engine._readers._pool._holders if holder._con]
+        for connection in aborted:
             connection._transport.abort()
+        assert aborted
     assert await versions(database) == {1: 1}
     await database.close()
 
