@@ -13,7 +13,7 @@ COLUMNS = Columns(
 )
 
 
-def test_a_parameter_is_numbered_by_its_name_and_told_its_type() -> None:
+def test_parameter_is_numbered_by_name_and_cast() -> None:
     prepared = for_postgres("UPDATE t SET d = :d WHERE a = :a AND b = :old_b AND d <> :d", COLUMNS)
     assert prepared.sql == (
         "UPDATE t SET d = CAST($1 AS TEXT) WHERE a = CAST($2 AS BYTEA)"
@@ -22,13 +22,13 @@ def test_a_parameter_is_numbered_by_its_name_and_told_its_type() -> None:
     assert prepared.names == ("d", "a", "old_b")
 
 
-def test_sqlite_binds_by_name_whatever_the_order() -> None:
+def test_sqlite_binds_by_name_in_any_order() -> None:
     prepared = for_sqlite("SELECT :b AS first, :a AS second, :b AS third")
     found = apsw.Connection(":memory:").execute(prepared.sql, {"a": 1, "b": 2}).fetchall()
     assert found == [(2, 1, 2)]
 
 
-def test_the_binding_trap_is_there_and_the_dialect_keeps_out_of_it() -> None:
+def test_numbered_parameters_are_refused_because_apsw_misbinds_them() -> None:
     trap = apsw.Connection(":memory:").execute("SELECT $2, $1", (1, 2)).fetchall()
     assert trap == [(1, 2)], "apsw binds numbered-looking names by appearance: if not, simplify the dialect"
     with pytest.raises(ValueError, match="dialect"):
@@ -67,14 +67,14 @@ def test_colons_in_quotes_are_not_parameters() -> None:
         " ",
     ],
 )
-def test_what_only_one_engine_understands_is_refused(sql: str) -> None:
+def test_syntax_of_one_engine_is_refused(sql: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         for_sqlite(sql)
     with pytest.raises(ValueError, match=r".+"):
         for_postgres(sql, COLUMNS)
 
 
-def test_tables_are_strict_and_types_are_each_engines_own() -> None:
+def test_create_table_is_strict_with_native_types() -> None:
     sql = "CREATE TABLE t (a BYTES, b INTEGER, c REAL, d TEXT DEFAULT 'BYTES TEXT')"
     assert for_sqlite(sql).sql == (
         "CREATE TABLE t (a BLOB, b INTEGER, c REAL, d TEXT DEFAULT 'BYTES TEXT') STRICT"
@@ -84,7 +84,7 @@ def test_tables_are_strict_and_types_are_each_engines_own() -> None:
     )
 
 
-def test_a_guard_locks_what_it_finds_on_postgresql_only() -> None:
+def test_guard_locks_its_rows_on_postgresql_only() -> None:
     sql = "SELECT a FROM t WHERE a = :a"
     assert for_postgres(sql, COLUMNS, guard=True).sql.endswith(" FOR SHARE")
     assert "FOR SHARE" not in for_postgres(sql, COLUMNS).sql

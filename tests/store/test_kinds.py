@@ -40,7 +40,7 @@ def singles() -> Iterator[Unit]:
             yield Unit(Kind(f"{kind.name}.{name}", {name: statement}), {name: whole.rows[name]})
 
 
-async def test_no_statement_is_malformed(url: str) -> None:
+async def test_every_statement_runs_on_both_engines(url: str) -> None:
     database = await open_at(url, schema=SCHEMA_FOLDER)
     for each in singles():
         outcomes = await database.engine.write([each])
@@ -48,7 +48,7 @@ async def test_no_statement_is_malformed(url: str) -> None:
     await database.close()
 
 
-async def test_every_counted_form_is_understood(postgres_url: str) -> None:
+async def test_every_counted_form_can_be_prepared(postgres_url: str) -> None:
     database = await open_at(postgres_url, schema=SCHEMA_FOLDER)
     assert isinstance(database.engine, PostgresEngine)
     for statement in (each for kind in kinds.ALL for each in kind.statements.values()):
@@ -63,17 +63,17 @@ def test_only_rare_kinds_are_not_merged() -> None:
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_rows_are_told_apart_by_parameters_of_their_statement(kind: Kind) -> None:
+def test_merge_by_names_parameters_of_its_statement(kind: Kind) -> None:
     for name, statement in kind.statements.items():
         assert set(statement.merge_by or ()) <= set(for_sqlite(statement.sql).names), name
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_only_the_epoch_guard_touches_no_row_of_another_unit(kind: Kind) -> None:
+def test_only_the_fence_merges_without_keys(kind: Kind) -> None:
     shared = [statement for statement in kind.statements.values() if statement.merge_by == ()]
     assert set(shared) <= {accounts.FENCE}
 
 
-def test_kinds_have_different_names() -> None:
+def test_kind_names_are_unique() -> None:
     names = [kind.name for kind in kinds.ALL]
     assert len(set(names)) == len(names)

@@ -59,30 +59,30 @@ def test_every_statement_is_used_by_a_kind(name: str) -> None:
     assert declared()[name] in list(used())
 
 
-def test_every_statement_that_counts_names_its_error() -> None:
+def test_every_counting_statement_names_its_error() -> None:
     assert [s.sql for s in declared().values() if (s.expect is None) != (s.error is None)] == []
 
 
-def test_kinds_hold_no_statement_of_their_own() -> None:
+def test_kinds_use_declared_statements_only() -> None:
     assert [s.sql for s in used() if s not in declared().values()] == []
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_whoever_adds_an_entry_remembers_it_for_ever(kind: Kind) -> None:
+def test_every_added_entry_is_remembered(kind: Kind) -> None:
     statements = list(kind.statements.values())
     assert (entries.ADD in statements) == (entries.REMEMBER in statements)
     if entries.ADD in statements:
         assert statements.index(entries.ADD) < statements.index(entries.REMEMBER), "it would hide its own"
 
 
-def test_the_pump_is_woken_by_every_kind_that_adds_entries_and_by_no_other() -> None:
+def test_only_kinds_that_add_entries_wake_the_pump() -> None:
     adding = {kind.name for kind in kinds.ALL if "INSERT INTO entry " in str(list(kind.statements.values()))}
     assert adding == kinds.WAKES
     assert {"intake", "arrive", "settle", "owe"} <= kinds.WAKES
     assert "postpone" not in kinds.WAKES
 
 
-def test_whatever_writes_for_an_account_is_fenced_first() -> None:
+def test_kinds_that_change_accounts_are_fenced_first() -> None:
     fenced = {kind.name for kind in kinds.ALL if accounts.FENCE in kind.statements.values()}
     assert fenced == WRITES_FOR_AN_ACCOUNT
     for kind in kinds.ALL:
@@ -90,7 +90,7 @@ def test_whatever_writes_for_an_account_is_fenced_first() -> None:
             assert next(iter(kind.statements.values())) == accounts.FENCE
 
 
-def test_leaving_destroys_the_rows_of_an_account_in_every_table_but_the_proof_of_agreement() -> None:
+def test_leaving_deletes_every_row_but_the_agreement() -> None:
     of_accounts = {name for name, columns in COLUMNS.tables.items() if "account_id" in columns}
     destroyed = {
         table
@@ -102,6 +102,6 @@ def test_leaving_destroys_the_rows_of_an_account_in_every_table_but_the_proof_of
     assert accounts.DESTROY_KEYS in kinds.LEFT.statements.values()
 
 
-def test_a_unit_has_rows_only_for_statements_of_its_kind() -> None:
+def test_unit_with_unknown_statement_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"settle has no statement \['seal'\]"):
         kinds.unit(kinds.SETTLE, settle=[], seal=[])
