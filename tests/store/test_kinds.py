@@ -10,7 +10,7 @@ from bridge.ports import Kind, Row, Unit, Value
 from bridge.store import kinds
 from bridge.store.columns import Columns
 from bridge.store.dialect import counted, for_postgres, for_sqlite
-from bridge.store.errors import Malformed
+from bridge.store.errors import Fenced, Malformed
 from bridge.store.migrations import SCHEMA_FOLDER, load_schema
 from bridge.store.postgres import PostgresEngine
 from bridge.store.tables import accounts
@@ -72,6 +72,17 @@ def test_merge_by_names_parameters_of_its_statement(kind: Kind) -> None:
 def test_only_the_fence_merges_without_keys(kind: Kind) -> None:
     shared = [statement for statement in kind.statements.values() if statement.merge_by == ()]
     assert set(shared) <= {accounts.FENCE}
+
+
+async def test_guarded_kinds_are_fenced_by_a_newer_epoch(url: str) -> None:
+    database = await open_at(url, schema=SCHEMA_FOLDER)
+    await database.commit(Unit(kinds.AGREE, {"open": sample(kinds.AGREE, COLUMNS).rows["open"]}))
+    await database.commit(kinds.unit(kinds.TAKE_OVER, take_over=[{"owner": "another"}]))
+    for kind in kinds.ALL:
+        if "fence" in kind.statements:
+            with pytest.raises(Fenced):
+                await database.commit(sample(kind, COLUMNS))
+    await database.close()
 
 
 def test_kind_names_are_unique() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,21 +17,17 @@ COLUMNS = load_schema().columns
 TABLES = (accounts, contacts, entries, installation, messages)
 
 ADD_AND_REMEMBER = (entries.ADD, entries.REMEMBER)
-WRITES_FOR_AN_ACCOUNT = {
-    "arrive",
-    "seal",
-    "renew",
-    "meet",
-    "open",
-    "await",
-    "portal",
-    "keys",
-    "prekeys",
-    "uploaded",
-    "enlisted",
-    "left",
+GUARDED = {
+    *("arrive", "open", "await", "shown", "identity", "know", "meet"),
+    *("seal", "accepted", "changed", "renew", "waiting", "portal"),
+    *("keys", "prekeys", "uploaded", "enlisted", "account-state", "connected", "leave", "left"),
 }
-"""Kinds that move keys, sessions or messages: another owner's epoch stops them."""
+UNGUARDED = {
+    *("install", "take-over", "expire"),
+    *("intake", "settle", "owe", "postpone"),
+    *("agree", "manage", "unmanage", "talked"),
+}
+"""They change the journal, rooms of the bot, an account that is new, or all accounts of an owner."""
 
 
 def declared() -> dict[str, Statement]:
@@ -82,12 +79,37 @@ def test_only_kinds_that_add_entries_wake_the_pump() -> None:
     assert "postpone" not in kinds.WAKES
 
 
-def test_kinds_that_change_accounts_are_fenced_first() -> None:
-    fenced = {kind.name for kind in kinds.ALL if accounts.FENCE in kind.statements.values()}
-    assert fenced == WRITES_FOR_AN_ACCOUNT
-    for kind in kinds.ALL:
-        if kind.name in fenced:
-            assert next(iter(kind.statements.values())) == accounts.FENCE
+def test_every_kind_is_guarded_or_needs_no_guard() -> None:
+    names = {kind.name for kind in kinds.ALL}
+    assert names == GUARDED | UNGUARDED
+    assert {kind.name for kind in kinds.ALL if "fence" in kind.statements} == GUARDED
+
+
+@pytest.mark.parametrize("name", sorted(GUARDED))
+def test_guard_is_the_first_statement(name: str) -> None:
+    kind = next(kind for kind in kinds.ALL if kind.name == name)
+    assert next(iter(kind.statements.items())) == ("fence", accounts.FENCE)
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_statement_outside_guarded_kinds_changes_no_row_of_an_account(kind: Kind) -> None:
+    of_accounts = r"(INTO|UPDATE|FROM) (account|contact|session|prekey|message)\b"
+    for statement in kind.statements.values():
+        changes = re.match(r"(INSERT|UPDATE|DELETE) ", statement.sql) and re.search(
+            of_accounts, statement.sql
+        )
+        if kind.name in UNGUARDED and changes:
+            assert statement in (accounts.OPEN, accounts.TAKE_OVER, messages.FORGET_BODIES)
+
+
+@pytest.mark.parametrize("name", sorted(GUARDED))
+def test_unit_that_changes_an_account_needs_its_fence(name: str) -> None:
+    kind = next(kind for kind in kinds.ALL if kind.name == name)
+    for each in kinds._GUARDED[name]:
+        with pytest.raises(ValueError, match="without its fence"):
+            kinds.unit(kind, **{each: [{}]})
+        assert kinds.unit(kind, fence=[{}], **{each: [{}]}).kind is kind
+    assert kinds._GUARDED[name]
 
 
 def test_leaving_deletes_every_row_but_the_agreement() -> None:

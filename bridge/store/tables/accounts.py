@@ -43,6 +43,11 @@ class Account:
             login=Jid.parse(str(login)) if login else None,
         )
 
+    @property
+    def fence(self) -> Row:
+        """The guard of a unit that changes rows of the account: nobody else has taken it over since."""
+        return {"account_id": self.account_id, "epoch": self.epoch}
+
     def to_row(self) -> Row:
         """The row of the table."""
         return {**self.__dict__, "state": self.state.value, "login": str(self.login) if self.login else None}
@@ -54,7 +59,7 @@ FENCE = Statement(
     error=Fenced,
     merge_by=(),
 )
-"""The guard of every unit that writes for an account: another owner has raised the epoch since."""
+"""The guard of every unit that changes rows of an account: another owner has raised the epoch since."""
 
 OPEN = Statement(
     """INSERT INTO account (account_id, user_id, network, state, identifier, shown_name, room_id, data_key,
@@ -103,13 +108,6 @@ DESTROY_KEYS = Statement(
     "UPDATE account SET own_keys = NULL, data_key = :data_key WHERE account_id = :account_id"
 )
 """Without the wrapped data key nothing that was sealed for the account can be read again."""
-
-TALKED_IN = Statement(
-    """UPDATE account SET room_id = :room_id
-       WHERE user_id = :user_id AND network = :network AND state <> 'left'""",
-    merge_by=("user_id",),
-)
-"""Where the user and the bot talk now; empty: nowhere, until there is something to say."""
 
 LOGIN = Statement(
     "UPDATE account SET login = :login WHERE account_id = :account_id", merge_by=("account_id",)

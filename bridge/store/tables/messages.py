@@ -78,8 +78,10 @@ COUNT_RETRY = Statement(
     merge_by=("message_id",),
 )
 FORGET_BODIES = Statement(
-    "UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at"
+    """UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at
+       AND account_id IN (SELECT account_id FROM account WHERE owner = :owner)"""
 )
+"""Of all accounts of an owner, which is guard enough: another owner has another name."""
 DELETE_OF_ACCOUNT = Statement("DELETE FROM message WHERE account_id = :account_id")
 
 MANAGE = Statement(
