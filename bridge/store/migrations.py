@@ -1,4 +1,4 @@
-"""The schema and its versions: forward only, one step one transaction, never half (F12).
+"""The schema and its versions: forward only, one transaction per step (F12).
 
 A step is a file ``schema/NNNN-name.sql``, its first line a sentence. A line ``-- compat: N`` says
 that code which knows only version N can still use the database after the step; without it only
@@ -68,7 +68,7 @@ class Schema:
 
     @property
     def version(self) -> int:
-        """The version that this code makes and knows."""
+        """The version of this code."""
         return len(self.steps)
 
 
@@ -98,7 +98,7 @@ def load_schema(folder: Path = SCHEMA_FOLDER) -> Schema:
 async def migrate(
     session: Session, schema: Schema, *, where: str, profile_id: str, clock: Clock, backup: bool = True
 ) -> str | None:
-    """Bring the database to ``schema``; where the backup is, if one was made.
+    """Migrate the database to ``schema``; return where the backup is, if one was made.
 
     Raises ``Misconfigured`` (code 15) for a database that is not ours, is newer than this code, or
     was made under another profile. A kill at any moment leaves the version before or after a step.
@@ -127,7 +127,7 @@ async def migrate(
 
 
 async def _checked(session: Session, schema: Schema, where: str, profile_id: str) -> int:
-    """The version the database has, 0 when it is empty."""
+    """The version of the database, 0 when it is empty."""
     tables = await session.tables()
     if not tables:
         return 0

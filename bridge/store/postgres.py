@@ -1,6 +1,6 @@
 """PostgreSQL: one writing connection, one that holds the lock and listens, a few that read.
 
-Independent units of one kind run together (``merging``): each statement with all their rows in one
+Independent units of one kind run together (``merge``): each statement with all their rows in one
 exchange. When anything does not fit, the transaction is rolled back and the batch runs again unit by
 unit, each under a savepoint. Every batch first takes the
 lease, a row with a number that each new owner raises, and keeps it locked until its commit. So a process
@@ -25,7 +25,7 @@ from bridge.store.columns import Columns
 from bridge.store.dialect import Prepared, counted, for_postgres
 from bridge.store.engine import Outcome, rows_in_order, wrong_count
 from bridge.store.errors import AlreadyThere, Fenced, Malformed, busy
-from bridge.store.merging import groups
+from bridge.store.merge import groups
 from bridge.store.postgres_connections import (
     CONNECTIONS,
     NOT_READING,
@@ -44,7 +44,7 @@ WRITE_SECONDS = 30.0
 STATEMENTS_KEPT = 1_000
 LEASE_TABLE = "store_lease"
 WRITING = "-writing"
-"""Ends the name of the session that writes."""
+"""Suffix of the writing session's name."""
 
 _FAULTS_OF_A_UNIT = (
     asyncpg.IntegrityConstraintViolationError,
@@ -222,7 +222,7 @@ class PostgresEngine:
         return for_postgres(sql, self._columns, guard=guard)
 
     async def _make_ready(self) -> None:
-        """Hold the lock and a living connection, or raise."""
+        """Ensure that we hold the lock and a live connection, or raise."""
         await self._guard.take()
         if self._writing is None or self._writing.is_closed():
             self._writing = await self._connect()
@@ -297,7 +297,7 @@ class PostgresEngine:
             raise _Refused(wrong_count(unit, name, count))
 
     async def _run_guarded(self, unit: Unit) -> Outcome:
-        """A unit under its savepoint: what is wrong with it concerns nobody else."""
+        """Run a unit under its savepoint, so that its failure does not affect others."""
         await self._writing.execute("SAVEPOINT unit")
         try:
             await self._run_unit(unit)
@@ -314,7 +314,7 @@ def _count(status: str) -> int:
 
 
 def _meaning(error: Exception, statement: Statement) -> Exception:
-    """What an error of PostgreSQL means to the unit's caller. Its text is left out: it quotes values."""
+    """Map an error of PostgreSQL for the unit's caller, without its text, which quotes values."""
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return TryAgain("the database refuses the bridge's role a right that it needs")
     if isinstance(error, asyncpg.UniqueViolationError):

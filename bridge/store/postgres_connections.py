@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: checked, a guard that holds the lock and listens, and a few readers."""
+"""Connections to PostgreSQL: safety checks, the lock and its listener, the pool of readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READ_SECONDS = 30.0
 CONNECTIONS = 5
 """Reads are short; more would only compete with the writing connection for the server's cores."""
 NOT_READING = 2
-"""The writing connection, and the guard's."""
+"""The writing connection and the guard's."""
 IDLE_IN_TRANSACTION_MS = 60_000
 """The server ends a transaction that was left open by a process that hangs."""
 OLDEST_SERVER = 15
@@ -32,10 +32,9 @@ CHANNEL = "interop_bridge_work"
 WAIT_FOR_LEASE_MS = 1_000
 """The server needs a moment to notice that an owner was killed; a second process must end within 2 s."""
 TRIES_FOR_LOCK = 5
-"""How often, when it is our own former session that still has the lock: it was told to end."""
+"""Attempts while our own former session, which was told to end, still holds the lock."""
 LOOK_SECONDS = 30.0
-"""So often the guard is asked for a sign of life: of a connection that a firewall or a router has
-forgotten neither end hears anything, for hours."""
+"""Interval of liveness checks: neither end notices for hours when a router drops a connection."""
 ANSWER_SECONDS = 5.0
 """A server that takes longer for ``SELECT 1`` does not answer."""
 LOCK_CLASS = 0x1B
@@ -48,7 +47,7 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
-"""What a connection says that the server has ended while it was idle."""
+"""Errors of a connection that the server ended while it was idle."""
 _TAKE_LOCK = "SELECT pg_advisory_lock($1, hashtext(current_schema()))"
 _END_FORMER_OWNER = """SELECT pg_terminate_backend(pid)
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -77,7 +76,7 @@ def place(url: str) -> str:
 
 
 def unusable(url: str, error: Exception) -> Misconfigured:
-    """PostgreSQL does not let us in."""
+    """PostgreSQL refuses the connection."""
     return cannot_open(
         place(url),
         f"PostgreSQL cannot be used: {_why(error)}.",
@@ -86,7 +85,7 @@ def unusable(url: str, error: Exception) -> Misconfigured:
 
 
 def _why(error: Exception) -> str:
-    """The reason in words. Texts of ``asyncpg`` itself are not told, they may quote the address."""
+    """The reason in words, without texts of ``asyncpg`` itself, which may quote the address."""
     if isinstance(error, TimeoutError):
         return f"nothing came in {CONNECT_SECONDS:g} s, so perhaps another program has this port"
     if isinstance(error, ssl.SSLError):
@@ -99,7 +98,7 @@ def _why(error: Exception) -> str:
 
 
 async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:
-    """A connection with our settings. A writing one is refused where commits would not last."""
+    """Connect with our settings; ``Misconfigured`` for a writing connection whose commits would not last."""
     settings = {
         "application_name": name,
         "jit": "off",
@@ -151,13 +150,13 @@ def check_safe(where: str, settings: dict[str, Any]) -> None:
 
 
 def _number(text: str) -> int | float:
-    """A sum of 64-bit integers is ``numeric`` in PostgreSQL and an integer in SQLite."""
+    """Decode ``numeric``: PostgreSQL's type for a sum of 64-bit integers, which SQLite returns as integer."""
     number = Decimal(text)
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _truth(text: str) -> int:
-    """SQLite has no truth values of its own but 0 and 1."""
+    """Booleans are 0 and 1, as in SQLite."""
     return int(text == "t")
 
 
@@ -167,7 +166,7 @@ async def end_former(connection: Any, name: str) -> None:
 
 
 class Guard:
-    """The connection that holds the advisory lock and hears notifications of other processes.
+    """The connection that holds the advisory lock and listens for notifications of other processes.
 
     When it is lost, the lock is: it is taken again before the next write or at the next look, unless
     another process was faster. ``is_own`` knows the number of the session that writes for us.
@@ -188,18 +187,18 @@ class Guard:
         self.notify = f"NOTIFY {CHANNEL}"
 
     async def take(self) -> None:
-        """Hold the lock: ``Misconfigured`` (40) at the first try, ``Fenced`` later, when another has it."""
+        """Hold the lock; if another process has it, ``Misconfigured`` (40) at first, ``Fenced`` later."""
         async with self._turn:
             if not self._lives():
                 await self._connect()
 
     @property
     def look_in(self) -> float:
-        """Seconds until the next look is due."""
+        """Seconds until the next liveness check."""
         return self._looked_at + LOOK_SECONDS - self._clock.monotonic()
 
     async def look(self) -> None:
-        """Ask for a sign of life; without one, drop the connection and ``take`` the lock again."""
+        """Check that the connection is alive; if not, drop it and ``take`` the lock again."""
         self._looked_at = self._clock.monotonic()
         connection = self._connection
         if self._lives():
@@ -225,7 +224,7 @@ class Guard:
         connection.add_termination_listener(self._lost)
         self._connection = connection
         if self._was_held:
-            self._wake()  # whatever was notified in between
+            self._wake()  # for notifications missed in between
         self._was_held = True
 
     async def _lock(self, connection: Any) -> None:
@@ -240,7 +239,7 @@ class Guard:
         raise locked(place(self._url), "")
 
     async def close(self) -> None:
-        """Give the lock back, so that the next process need not wait until the server notices."""
+        """Release the lock now, so that the next process need not wait until the server notices."""
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
@@ -254,7 +253,7 @@ class Guard:
             connection.terminate()
 
     def _heard(self, _connection: object, session: int, *_: object) -> None:
-        if not self._is_own(session):  # what we commit ourselves wakes without a way through the server
+        if not self._is_own(session):  # our own commits wake the pump directly
             self._wake()
 
     def _lost(self, _: object) -> None:
@@ -286,7 +285,7 @@ class Readers:
         )
 
     async def fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
-        """The records of a SELECT. When the connection turns out dead, all are opened anew, once."""
+        """The records of a SELECT. If the connection is dead, replace all connections and try once more."""
         try:
             return await self._fetch(sql, values)
         except _LOST:
@@ -299,13 +298,13 @@ class Readers:
                 found: Sequence[Any] = await connection.fetch(sql, *values)
             except asyncpg.PostgresError:
                 raise
-            except BaseException:  # cancelled, or without an answer: nobody waits for it to come back
+            except BaseException:  # cancelled or timed out: do not wait for its answer
                 connection.terminate()
                 raise
             return found
 
     async def close(self) -> None:
-        """Let reads under way end, for as long as a read may take; then cut them."""
+        """Wait for reads under way, as long as a read may take; then cut them."""
         if self._pool is None:
             return
         try:

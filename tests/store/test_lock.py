@@ -12,7 +12,7 @@ import pytest
 from bridge.errors import Misconfigured
 from tests.store.support import open_at, put, versions
 
-PROGRAM = [sys.executable, "-m", "tests.store.holder"]
+PROGRAM = [sys.executable, "-m", "tests.store.lock_holder"]
 SECONDS_TO_REFUSE = 2
 SECONDS_TO_START = 20
 """For the interpreter on a loaded machine; the refusal's own share is measured inside."""

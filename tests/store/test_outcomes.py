@@ -17,7 +17,7 @@ from bridge.store.database import Database
 from bridge.store.errors import Fenced
 from bridge.store.postgres import PostgresEngine
 from bridge.store.sqlite import SqliteEngine
-from tests.store.cut import Cut, cable
+from tests.store.cut_proxy import Cut, cable
 from tests.store.engines import run_at
 from tests.store.support import open_at, put, versions
 

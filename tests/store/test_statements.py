@@ -16,7 +16,7 @@ from bridge.store.tables import accounts, contacts, entries, installation, messa
 COLUMNS = load_schema().columns
 TABLES = (accounts, contacts, entries, installation, messages)
 
-ADD_AND_REMEMBER = (entries.ADD, entries.REMEMBER)
+ADD_AND_REMEMBER = (entries.ADD, entries.ADD_SEEN)
 GUARDED = {
     *("arrive", "open", "await", "shown", "identity", "know", "meet"),
     *("seal", "accepted", "changed", "renew", "waiting", "portal"),
@@ -67,9 +67,9 @@ def test_kinds_use_declared_statements_only() -> None:
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
 def test_every_added_entry_is_remembered(kind: Kind) -> None:
     statements = list(kind.statements.values())
-    assert (entries.ADD in statements) == (entries.REMEMBER in statements)
+    assert (entries.ADD in statements) == (entries.ADD_SEEN in statements)
     if entries.ADD in statements:
-        assert statements.index(entries.ADD) < statements.index(entries.REMEMBER), "it would hide its own"
+        assert statements.index(entries.ADD) < statements.index(entries.ADD_SEEN), "it would hide its own"
 
 
 def test_only_kinds_that_add_entries_wake_the_pump() -> None:
@@ -99,7 +99,7 @@ def test_statement_outside_guarded_kinds_changes_no_row_of_an_account(kind: Kind
             of_accounts, statement.sql
         )
         if kind.name in UNGUARDED and changes:
-            assert statement in (accounts.OPEN, accounts.TAKE_OVER, messages.FORGET_BODIES)
+            assert statement in (accounts.ADD, accounts.TAKE_OVER, messages.CLEAR_BODIES)
 
 
 @pytest.mark.parametrize("name", sorted(GUARDED))

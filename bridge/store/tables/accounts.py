@@ -45,7 +45,7 @@ class Account:
 
     @property
     def fence(self) -> Row:
-        """The guard of a unit that changes rows of the account: nobody else has taken it over since."""
+        """The row of the guard for units that change rows of the account."""
         return {"account_id": self.account_id, "epoch": self.epoch}
 
     def to_row(self) -> Row:
@@ -59,9 +59,9 @@ FENCE = Statement(
     error=Fenced,
     merge_by=(),
 )
-"""The guard of every unit that changes rows of an account: another owner has raised the epoch since."""
+"""The guard of every unit that changes rows of an account: fails once another owner has raised the epoch."""
 
-OPEN = Statement(
+ADD = Statement(
     """INSERT INTO account (account_id, user_id, network, state, identifier, shown_name, room_id, data_key,
            own_keys, login, owner, epoch, next_prekey_id, last_connected_at, state_changed_at)
        VALUES (:account_id, :user_id, :network, :state, :identifier, :shown_name, :room_id, :data_key,
@@ -72,24 +72,24 @@ OPEN = Statement(
     merge_by=("account_id",),
 )
 
-ALONE = Statement(
+NO_OTHER_USER = Statement(
     "SELECT account_id FROM account WHERE state <> 'left' AND user_id <> :user_id", expect=0, error=Stale
 )
-"""With personal custody: nobody else has an account."""
+"""Personal custody: no other user has an account."""
 
-AGREE = Statement(
+ADD_AGREEMENT = Statement(
     """INSERT INTO agreement (agreement_id, account_id, text_version, agreed_at, withdrawn_at)
        VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)""",
     merge_by=("agreement_id",),
 )
 
-WITHDRAW = Statement(
+WITHDRAW_AGREEMENT = Statement(
     "UPDATE agreement SET withdrawn_at = :withdrawn_at"
     " WHERE account_id = :account_id AND withdrawn_at IS NULL",
     merge_by=("account_id",),
 )
 
-CHANGE_STATE = Statement(
+SET_STATE = Statement(
     """UPDATE account SET state = :state, state_changed_at = :state_changed_at
        WHERE account_id = :account_id AND state = :old_state""",
     expect=1,
@@ -97,7 +97,7 @@ CHANGE_STATE = Statement(
     merge_by=("account_id",),
 )
 
-KEEP_KEYS = Statement(
+SET_KEYS = Statement(
     "UPDATE account SET own_keys = :own_keys WHERE account_id = :account_id AND own_keys IS NULL",
     expect=1,
     error=Stale,
@@ -107,18 +107,18 @@ KEEP_KEYS = Statement(
 DESTROY_KEYS = Statement(
     "UPDATE account SET own_keys = NULL, data_key = :data_key WHERE account_id = :account_id"
 )
-"""Without the wrapped data key nothing that was sealed for the account can be read again."""
+"""Without the wrapped data key, nothing sealed for the account can be read."""
 
-LOGIN = Statement(
+SET_LOGIN = Statement(
     "UPDATE account SET login = :login WHERE account_id = :account_id", merge_by=("account_id",)
 )
 
-CONNECTED = Statement(
+SET_CONNECTED_AT = Statement(
     "UPDATE account SET last_connected_at = :last_connected_at WHERE account_id = :account_id",
     merge_by=("account_id",),
 )
 
-COUNT_PREKEYS = Statement(
+ADVANCE_PREKEY_ID = Statement(
     """UPDATE account SET next_prekey_id = :next_prekey_id
        WHERE account_id = :account_id AND next_prekey_id = :old_next_prekey_id""",
     expect=1,
@@ -127,7 +127,7 @@ COUNT_PREKEYS = Statement(
 )
 
 TAKE_OVER = Statement("UPDATE account SET owner = :owner, epoch = epoch + 1 WHERE state <> 'left'")
-"""At start: whoever owned the accounts before can write no more."""
+"""At start: the former owner of the accounts can no longer write."""
 
 ADD_PREKEY = Statement(
     """INSERT INTO prekey (account_id, kind, prekey_id, pair, uploaded, made_at)
@@ -135,16 +135,16 @@ ADD_PREKEY = Statement(
     merge_by=("account_id",),
 )
 
-SPEND_PREKEY = Statement(
+DELETE_ONE_TIME_PREKEY = Statement(
     "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id",
     merge_by=("prekey_id",),
 )
 
-UPLOADED_PREKEYS = Statement(
+MARK_PREKEYS_UPLOADED = Statement(
     "UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0", merge_by=("account_id",)
 )
 
-RETIRE_PREKEY = Statement(
+DELETE_SIGNED_PREKEY = Statement(
     "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id",
     merge_by=("account_id",),
 )

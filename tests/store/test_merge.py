@@ -15,7 +15,7 @@ from bridge.store import kinds
 from bridge.store.columns import Columns
 from bridge.store.database import Database
 from bridge.store.dialect import for_sqlite
-from bridge.store.merging import groups
+from bridge.store.merge import groups
 from bridge.store.migrations import SCHEMA_FOLDER, load_schema
 from tests.store.engines import PostgresServer
 from tests.store.support import CHANGE, INTAKE, OWNER, RENAMED, THING, move, open_at, put, thing, unit

@@ -15,7 +15,7 @@ from bridge.store.errors import Fenced
 from bridge.store.postgres import WRITE_SECONDS, PostgresEngine
 from bridge.store.postgres_connections import ANSWER_SECONDS, CHANNEL, LOOK_SECONDS
 from tests.network.clock import ManualClock
-from tests.store.cut import Cut, cable
+from tests.store.cut_proxy import Cut, cable
 from tests.store.engines import run_at
 from tests.store.support import INTAKE, THING, open_at, put, thing, unit, versions
 from tests.store.test_outcomes import KILL_ALL
