@@ -266,10 +266,11 @@ class PostgresEngine:
         """Run each statement of a kind with the rows of all ``units`` before the next one."""
         for name, statement in units[0].kind.statements.items():
             rows = [(unit, row) for unit in units for row in unit.rows.get(name, ())]
-            if len(rows) > 1:
-                await self._run_rows(statement, [row for _, row in rows])
-            for unit, row in rows if len(rows) == 1 else ():
+            if len(rows) == 1:
+                unit, row = rows[0]
                 await self._run_row(unit, name, statement, row)
+            elif rows:
+                await self._run_rows(statement, [row for _, row in rows])
 
     async def _run_rows(self, statement: Statement, rows: Sequence[Row]) -> None:
         """Run a statement once for each row, in their order and in one exchange."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import apsw
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
+from bridge.store.journal import OPENED, Entry
+from bridge.store.migrations import SCHEMA_FOLDER, load_schema
 from tests.sim.contact import NUMBER
 from tests.sim.homeserver import BOT, Event
 from tests.sim.network import SERVICE
 from tests.sim.whole import ADA, Whole
-from tests.store.golden.world import FOLDER, Expected, load, unpack
+from tests.store.golden.world import DATABASE, FOLDER, Expected, load, unpack
+from tests.store.support import open_at
 
 DAYS = 4
 """Longer than any entry of the golden databases may wait."""
@@ -95,6 +100,43 @@ async def test_account_reaches_its_state_and_carries_new_messages(drained: tuple
         await bridge.hears("A new answer")
         assert bridge.contact.received[-1] == "A new message"
         assert bridge.home.texts(room, bridge.home.ghost(room))[-1] == "A new answer"
+
+
+async def copy_to_postgres(source: Path, folder: Path, url: str) -> str:
+    """Make the same database on PostgreSQL, at its own version; the profile it was made under."""
+    connection = apsw.Connection(str(unpack(source, folder / DATABASE)))
+    version, profile = connection.execute("SELECT MAX(version), profile_id FROM schema_version").fetchall()[0]
+    schema = folder / "schema"
+    schema.mkdir()
+    for path in sorted(SCHEMA_FOLDER.glob("*.sql"))[: int(str(version))]:
+        shutil.copy(path, schema)
+    await (await open_at(url, schema=schema, profile_id=str(profile))).close()
+    target = await asyncpg.connect(url)
+    for table in load_schema(schema).columns.tables.keys() - {"schema_version", "store_lease"}:
+        rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+        if rows:
+            names = [
+                column for (column,) in connection.execute(f"SELECT name FROM pragma_table_info('{table}')")
+            ]
+            await target.copy_records_to_table(table, records=rows, columns=names)
+    await target.close()
+    connection.close()
+    return str(profile)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=name_of)
+async def test_golden_entries_are_readable_on_postgresql(
+    source: Path, tmp_path: Path, postgres_url: str
+) -> None:
+    profile = await copy_to_postgres(source, tmp_path, postgres_url)
+    (tmp_path / "bridge").mkdir()
+    bridge, _ = load(source, tmp_path / "bridge")
+    migrated = await open_at(postgres_url, schema=SCHEMA_FOLDER, profile_id=profile)
+    keeper = bridge._vault.keeper(bridge._keeper_key)
+    found = [Entry.from_row(row) for row in await migrated.read("SELECT * FROM entry ORDER BY position")]
+    assert found
+    assert all(keeper.open(entry.entry_id, entry.body) for entry in found if entry.state != OPENED)
+    await migrated.close()
 
 
 @pytest.mark.parametrize("version", sorted({source.parent for source in SOURCES}), ids=lambda path: path.name)
