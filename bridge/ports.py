@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any, Protocol
 
 from bridge.ids import EventId, RoomId, UserId
@@ -160,11 +161,16 @@ class Statement:
     ``expect`` is how many rows it must touch for each row of parameters; ``None`` when any number
     will do. Another count raises ``error``, and its whole unit leaves no trace.
     A SELECT counts the rows it finds: that is a guard.
+
+    ``merge_by`` names the parameters that tell apart the rows it touches: two runs that share no value
+    of them do not touch a row which the other one writes, so they may change places. ``None``: it may
+    touch any row, and units with it are never merged.
     """
 
     sql: str
     expect: int | None = None
     error: type[Exception] | None = None
+    merge_by: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,12 @@ class Kind:
 
     name: str
     statements: Mapping[str, Statement]
+
+    @cached_property
+    def merge_by(self) -> frozenset[str] | None:
+        """What tells apart the rows that units of this kind write; None where they are never merged."""
+        each = [statement.merge_by for statement in self.statements.values()]
+        return None if None in each else frozenset(name for names in each if names for name in names)
 
 
 @dataclass(frozen=True)

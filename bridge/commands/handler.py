@@ -274,14 +274,8 @@ class Commands:
                 owe=rows,
                 remember=rows,
                 dialogue=[dialogue],
-                room=[] if said.is_elsewhere else [self._talked_in(said)],
             )
         )
-
-    def _talked_in(self, said: _Said) -> Row:
-        """What is to be said later goes to where the user spoke last."""
-        network = self._parts.profile.id
-        return {"room_id": said.event.room, "user_id": said.event.sender, "network": network}
 
     def _notices(self, said: _Said, sentences: Sequence[Sentence]) -> list[New]:
         """The answers, in one lane with all else that the bot has to say to this user."""

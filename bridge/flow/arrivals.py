@@ -17,7 +17,6 @@ from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.reports import Reports
 from bridge.flow.retries import Retries
-from bridge.ports import Row
 from bridge.store import kinds
 from bridge.store.journal import New
 from bridge.wire import stanza as codec
@@ -64,8 +63,9 @@ class Arrivals:
     async def _store(self, unlocked: Unlocked, news: Sequence[New]) -> None:
         account = unlocked.account
         rows = self._parts.journal.rows(*news)
-        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
-        await self._parts.store.commit(kinds.unit(kinds.ARRIVE, fence=fence, add=rows, remember=rows))
+        await self._parts.store.commit(
+            kinds.unit(kinds.ARRIVE, fence=[account.fence], add=rows, remember=rows)
+        )
 
     def _read(self, unlocked: Unlocked, stanza: Stanza) -> tuple[New | None, Stanza | None]:
         """What is to be stored of a stanza, and what acknowledges it; often only one of them, or neither."""

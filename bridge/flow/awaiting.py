@@ -86,7 +86,7 @@ class Awaiting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.AWAIT,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 owe=rows,
                 remember=rows,
@@ -196,7 +196,9 @@ class Awaiting:
         settle = [{"entry_id": entry.entry_id}]
         try:
             await self._parts.store.commit(
-                kinds.unit(kinds.SHOWN, settle=settle, owe=rows, remember=rows, show=[show])
+                kinds.unit(
+                    kinds.SHOWN, fence=[contact.fence], settle=settle, owe=rows, remember=rows, show=[show]
+                )
             )
         except Stale:  # the message came after all, at this very moment
             await self._take_back(contact, event_id, message_id)

@@ -24,6 +24,7 @@ from bridge.ports import Step
 from bridge.sentences import say
 from bridge.states import AccountState
 from bridge.store.tables import accounts
+from bridge.store.tables.accounts import Account
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.people import Person
@@ -131,12 +132,12 @@ class Connections:
         """Something waits at the network: connect, now if possible."""
         self._line(account_id).wanted.set()
 
-    async def stay(self, account_id: AccountId) -> bool:
+    async def stay(self, account: Account) -> bool:
         """Whether the account is connected now; if so, its days without a connection begin anew."""
-        if self.open_link(account_id) is None:
+        if self.open_link(account.account_id) is None:
             return False
         assert self._life is not None
-        await self._life.seen(account_id)
+        await self._life.seen(account)
         return True
 
     def enlisted(self, account_id: AccountId) -> None:

@@ -105,6 +105,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ACCOUNT_STATE,
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[changed(self._parts, account, state)],
                 **self._owe(*said, task),
@@ -145,7 +146,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ENLISTED,
-                fence=[fence(account)],
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[change],
                 login=[{"account_id": account.account_id, "login": str(answer.login)}],
@@ -177,7 +178,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.KEYS,
-                fence=[fence(account)],
+                fence=[account.fence],
                 state=state,
                 keys=[{"account_id": account.account_id, "own_keys": sealed}],
                 count=[counted(account, 1 + count)],
@@ -199,7 +200,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ENLISTED,
-                fence=[fence(account)],
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[change],
                 owe=rows,
@@ -251,6 +252,7 @@ class Enlisting:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ACCOUNT_STATE,
+                fence=[account.fence],
                 state=[changed(self._parts, account, state)],
                 **self._owe(notice.owed(key), *besides),
             )
@@ -267,11 +269,6 @@ class Enlisting:
     def _owe(self, *new: New) -> dict[str, tuple[Row, ...]]:
         rows = self._parts.journal.rows(*new)
         return {"owe": rows, "remember": rows}
-
-
-def fence(account: Account) -> Row:
-    """The guard of a unit that writes for an account."""
-    return {"account_id": account.account_id, "epoch": account.epoch}
 
 
 def changed(parts: Parts, account: Account, state: AccountState) -> Row:

@@ -83,7 +83,9 @@ class Inbound:
             if held.record is not None:
                 moved = self._sessions.moved(unlocked, held, signal.archive(held.record))
             settle = [{"entry_id": entry.entry_id}]
-            await self._parts.store.commit(kinds.unit(kinds.IDENTITY, settle=settle, **moved))
+            await self._parts.store.commit(
+                kinds.unit(kinds.IDENTITY, fence=[contact.fence], settle=settle, **moved)
+            )
 
     async def message_in(self, entry: Entry) -> None:
         """The step for a message: open it, then show it."""
@@ -167,7 +169,7 @@ class Inbound:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.OPEN,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 advance=[advance],
                 spend=spend,
                 **identity_noted(self._parts, contact, held, opened.record),

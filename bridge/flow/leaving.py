@@ -9,7 +9,7 @@ import structlog
 from bridge.errors import GiveUp, TryAgain
 from bridge.flow import owed
 from bridge.flow.connections import Connections
-from bridge.flow.enlisting import changed, enlistment_of, fence
+from bridge.flow.enlisting import changed, enlistment_of
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.line import AccountRefused
 from bridge.flow.parts import Parts
@@ -61,6 +61,7 @@ class Leaving:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.LEAVE,
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 state=state,
                 withdraw=[{"account_id": account.account_id, "withdrawn_at": now}],
@@ -119,7 +120,7 @@ class Leaving:
                 raise GiveUp(say(answer.reason.sentence))
             return False
         row: Row = {"account_id": account.account_id, "login": str(answer.login)}
-        await self._parts.store.commit(kinds.unit(kinds.ENLISTED, fence=[fence(account)], login=[row]))
+        await self._parts.store.commit(kinds.unit(kinds.ENLISTED, fence=[account.fence], login=[row]))
         return True
 
     async def _destroy(self, entry: Entry, unlocked: Unlocked, *, confirmed: bool) -> None:
@@ -136,7 +137,7 @@ class Leaving:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.LEFT,
-                fence=[fence(account)],
+                fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 state=[changed(self._parts, account, after(account.state, Happening.DELETED))],
                 destroy=[{**everything, "data_key": b""}],

@@ -31,6 +31,7 @@ from bridge.profile import Reason, Refusal
 from bridge.sentences import Sentence, say
 from bridge.store import kinds
 from bridge.store.errors import Fenced
+from bridge.store.tables.accounts import Account
 from bridge.wire.login import REASON_ERROR_RECONNECT, REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack
@@ -169,7 +170,7 @@ class LineLife:
         reason = REASON_ERROR_RECONNECT if retrying else REASON_USER_ACTIVATED
         link = await self._connector.connect(credentials, on_stanzas, reason=reason)
         try:
-            await self.seen(line.account_id)
+            await self.seen(account)
         except BaseException:
             await link.close()
             raise
@@ -177,11 +178,11 @@ class LineLife:
         await line.opened(link)
         return link
 
-    async def seen(self, account_id: AccountId) -> None:
+    async def seen(self, account: Account) -> None:
         """Note that the account is connected now: the network counts its days from here."""
-        row: Row = {"account_id": account_id, "last_connected_at": self._parts.clock.now()}
-        await self._parts.store.commit(kinds.unit(kinds.CONNECTED, connected=[row]))
-        await self._hooks.connected(account_id)
+        row: Row = {"account_id": account.account_id, "last_connected_at": self._parts.clock.now()}
+        await self._parts.store.commit(kinds.unit(kinds.CONNECTED, fence=[account.fence], connected=[row]))
+        await self._hooks.connected(account.account_id)
 
     async def _serve(self, line: Line, link: Link) -> End | None:
         """Until the link ends (its end), or is of no more use (None)."""

@@ -189,7 +189,7 @@ class Outbound:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.SEAL,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 advance=[advance],
                 message=[row.to_row()],
                 **identity_noted(self._parts, contact, held, sealed.record),
@@ -218,7 +218,7 @@ class Outbound:
         message_id = message_id_out(self._parts, contact, stanza_id_sent)
         await self._connections.ready(account_id)
         if await self._removals.before_sending(entry, sealed.event_id):
-            await self._outcomes.withdraw(entry, message_id)
+            await self._outcomes.withdraw(entry, contact, message_id)
             return
         with self._removals.handing_over(entry):
             answer = await self._connections.deliver(account_id, stanza, awaited, step=Step.SEND)

@@ -71,12 +71,19 @@ class Outcomes:
         settle = [{"entry_id": entry.entry_id}]
         try:
             await self._parts.store.commit(
-                kinds.unit(kinds.ACCEPTED, settle=settle, owe=rows, remember=rows, change=[change])
+                kinds.unit(
+                    kinds.ACCEPTED,
+                    fence=[contact.fence],
+                    settle=settle,
+                    owe=rows,
+                    remember=rows,
+                    change=[change],
+                )
             )
         except Stale:  # its receipt was quicker than its acknowledgement
             await self._parts.store.commit(kinds.unit(kinds.SETTLE, settle=settle))
 
-    async def withdraw(self, entry: Entry, message_id: bytes) -> None:
+    async def withdraw(self, entry: Entry, contact: Contact, message_id: bytes) -> None:
         """It was removed before it left: nobody needs to be told, for nobody has it."""
         change: Row = {
             "message_id": message_id,
@@ -85,7 +92,9 @@ class Outcomes:
             "changed_at": self._parts.clock.now(),
         }
         settle = [{"entry_id": entry.entry_id}]
-        await self._parts.store.commit(kinds.unit(kinds.CHANGED, settle=settle, change=[change]))
+        await self._parts.store.commit(
+            kinds.unit(kinds.CHANGED, fence=[contact.fence], settle=settle, change=[change])
+        )
 
     async def fail(
         self, entry: Entry, contact: Contact, event_id: EventId, sender: UserId, sentence: Sentence
@@ -114,7 +123,14 @@ class Outcomes:
             )
         try:
             await self._parts.store.commit(
-                kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+                kinds.unit(
+                    kinds.CHANGED,
+                    fence=[contact.fence],
+                    settle=settle,
+                    owe=rows,
+                    remember=rows,
+                    change=change,
+                )
             )
         except Stale:
             if await messages.by_id(self._parts.store, message_id) is None:

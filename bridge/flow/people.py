@@ -34,9 +34,13 @@ class Person:
 
 @dataclass(frozen=True)
 class Contact:
-    """A person as one account knows them, with the ghost and the room that stand for them."""
+    """A person as one account knows them, with the ghost and the room that stand for them.
+
+    ``fence`` guards units that change rows of the contact: it is the account's.
+    """
 
     row: ContactRow
+    fence: Row = field(repr=False)
     person: Person
     ghost: UserId
     shown_name: str = field(repr=False)
@@ -87,7 +91,9 @@ class People:
         if service is None:
             raise LookupError("the profile no longer lists the service of a contact")
         person = Person(jid, service, facts["identifier"], facts["name"])
-        return Contact(row, person, self._parts.ghost(row.ghost), self._shown_name(person))
+        return Contact(
+            row, unlocked.account.fence, person, self._parts.ghost(row.ghost), self._shown_name(person)
+        )
 
     async def meet(self, unlocked: Unlocked, person: Person) -> Contact:
         """The contact for ``person``, made when the account does not know them yet."""
@@ -110,9 +116,8 @@ class People:
             "owner_absent": 0,
             "met_at": self._parts.clock.now(),
         }
-        fence: list[Row] = [{"account_id": account.account_id, "epoch": account.epoch}]
         with suppress(AlreadyThere):
-            await self._parts.store.commit(kinds.unit(kinds.MEET, fence=fence, meet=[row]))
+            await self._parts.store.commit(kinds.unit(kinds.MEET, fence=[account.fence], meet=[row]))
         met = await self.by_jid(unlocked, person.jid)
         assert met is not None
         return met
@@ -137,7 +142,9 @@ class People:
                 )
             ]
         rows = self._parts.journal.rows(*renamed)
-        await self._parts.store.commit(kinds.unit(kinds.KNOW, know=[row], owe=rows, remember=rows))
+        await self._parts.store.commit(
+            kinds.unit(kinds.KNOW, fence=[contact.fence], know=[row], owe=rows, remember=rows)
+        )
         return replace(
             contact,
             row=replace(contact.row, facts=facts),

@@ -153,7 +153,7 @@ class Portals:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PORTAL,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 room=[row],
             )
         )
@@ -165,7 +165,7 @@ class Portals:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PORTAL,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 room=[row],
             )
         )

@@ -8,7 +8,7 @@ from itertools import pairwise
 from bridge.e2ee.keys import new_prekeys, new_signed_prekey
 from bridge.flow import owed
 from bridge.flow.connections import Connections
-from bridge.flow.enlisting import counted, fence
+from bridge.flow.enlisting import counted
 from bridge.flow.keyring import Keyring, Unlocked, made_at
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId
@@ -103,7 +103,7 @@ class Prekeys:
 
     async def _keep(self, account: Account, made: int, rows: Sequence[Row]) -> None:
         await self._parts.store.commit(
-            kinds.unit(kinds.PREKEYS, fence=[fence(account)], count=[counted(account, made)], prekey=rows)
+            kinds.unit(kinds.PREKEYS, fence=[account.fence], count=[counted(account, made)], prekey=rows)
         )
 
     async def _give(self, entry: Entry, unlocked: Unlocked, *told: New) -> None:
@@ -117,7 +117,7 @@ class Prekeys:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.UPLOADED,
-                fence=[fence(unlocked.account)],
+                fence=[unlocked.account.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 uploaded=[{"account_id": account_id}],
                 retire=[{"account_id": account_id, "prekey_id": id} for id in self._outlived(rows)],

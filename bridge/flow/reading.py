@@ -100,5 +100,7 @@ class Reading:
         ]
         settle = [{"entry_id": entry.entry_id}] if is_last else []
         await self._parts.store.commit(
-            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+            kinds.unit(
+                kinds.CHANGED, fence=[contact.fence], settle=settle, owe=rows, remember=rows, change=change
+            )
         )

@@ -86,15 +86,13 @@ class Reception:
         hello = "bot.greeting" if account is None else "bot.greeting_again"
         greeting = owed.Notice(room, say(hello, label=self._parts.profile.label))
         rows = self._parts.journal.rows(greeting.owed(f"greeting/{room}"), *owed_besides)
-        manage, talked_in = self._rows(room, user)
         await self._parts.store.commit(
             kinds.unit(
                 kinds.MANAGE,
                 settle=[{"entry_id": entry.entry_id}],
                 owe=rows,
                 remember=rows,
-                manage=[manage],
-                room=[talked_in],
+                manage=[self._row(room, user)],
             )
         )
 
@@ -123,8 +121,7 @@ class Reception:
         if known:
             return known[0]
         room = await self._own_room(user)
-        manage, talked_in = self._rows(room, user)
-        await self._parts.store.commit(kinds.unit(kinds.MANAGE, manage=[manage], room=[talked_in]))
+        await self._parts.store.commit(kinds.unit(kinds.MANAGE, manage=[self._row(room, user)]))
         return room
 
     async def _own_room(self, user: UserId) -> RoomId:
@@ -164,24 +161,14 @@ class Reception:
             members = await self._parts.homeserver.members(bot, room)
         return members.get(bot) == "join"
 
-    async def refused(self, room: RoomId, user: UserId) -> None:
+    async def refused(self, room: RoomId) -> None:
         """A room refused words for a user: if the bot is out of it, the two do not talk there any more."""
         if not await self._is_in(room):
-            await self.left(room, user)
+            await self.left(room)
 
-    def _rows(self, room: RoomId, user: UserId) -> tuple[Row, Row]:
-        now = self._parts.clock.now()
-        manage: Row = {"room_id": room, "user_id": user, "dialogue": "", "changed_at": now}
-        return manage, {"room_id": room, "user_id": user, "network": self._parts.profile.id}
+    def _row(self, room: RoomId, user: UserId) -> Row:
+        return {"room_id": room, "user_id": user, "dialogue": "", "changed_at": self._parts.clock.now()}
 
-    async def left(self, room: RoomId, user: UserId) -> None:
+    async def left(self, room: RoomId) -> None:
         """A user left the room in which they talked to the bot: the next words go to another one."""
-        known = [each for each in await messages.rooms_of(self._parts.store, user) if each != room]
-        talked_in: Row = {
-            "room_id": known[0] if known else "",
-            "user_id": user,
-            "network": self._parts.profile.id,
-        }
-        await self._parts.store.commit(
-            kinds.unit(kinds.UNMANAGE, unmanage=[{"room_id": room}], room=[talked_in])
-        )
+        await self._parts.store.commit(kinds.unit(kinds.UNMANAGE, unmanage=[{"room_id": room}]))

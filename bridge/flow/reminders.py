@@ -64,7 +64,7 @@ class Reminders:
 
     async def _look(self, *, trusted: bool) -> None:
         for account in await accounts.living(self._parts.store):
-            if not await self._connections.stay(account.account_id):
+            if not await self._connections.stay(account):
                 await self._look_after(account, trusted=trusted)
         if trusted:
             await self._forget_old_text()
@@ -89,4 +89,6 @@ class Reminders:
     async def _forget_old_text(self) -> None:
         """A retry is answered as long as the mailbox keeps messages, and no longer."""
         oldest = self._parts.clock.now() - self._parts.profile.timers.mailbox_days * DAY_S
-        await self._parts.store.commit(kinds.unit(kinds.EXPIRE, forget=[{"changed_at": oldest}]))
+        await self._parts.store.commit(
+            kinds.unit(kinds.EXPIRE, forget=[{"owner": self._parts.owner, "changed_at": oldest}])
+        )

@@ -92,7 +92,7 @@ class Reports:
             except Rejected as refusal:
                 if refusal.concerns_registration:
                     raise
-                await self._reception.refused(room_id, notice.user_id)
+                await self._reception.refused(room_id)
                 refused.append(room_id)
             else:
                 return
@@ -227,7 +227,9 @@ class Reports:
         rows = self._parts.journal.rows(*new)
         settle = [{"entry_id": entry.entry_id}]
         await self._parts.store.commit(
-            kinds.unit(kinds.CHANGED, settle=settle, owe=rows, remember=rows, change=change)
+            kinds.unit(
+                kinds.CHANGED, fence=[contact.fence], settle=settle, owe=rows, remember=rows, change=change
+            )
         )
 
     async def put_aside(self, entry: Entry, sentence: Sentence) -> None:

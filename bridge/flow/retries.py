@@ -153,7 +153,7 @@ class Retries:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.RENEW,
-                fence=[{"account_id": account.account_id, "epoch": account.epoch}],
+                fence=[account.fence],
                 advance=[{"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}],
                 count=[
                     {

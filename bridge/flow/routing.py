@@ -142,7 +142,7 @@ class Routing:
         """
         managed = await messages.management_room(self._parts.store, event.room)
         if managed is not None and event.state_key in (managed[0], self._parts.settings.bot):
-            await self._reception.left(event.room, managed[0])
+            await self._reception.left(event.room)
             return
         row = await contacts.by_room(self._parts.store, event.room)
         unlocked = await self._keyring.unlock(row.account_id) if row is not None else None

@@ -231,7 +231,12 @@ class Showing:
         }
         await self._parts.store.commit(
             kinds.unit(
-                kinds.SHOWN, settle=[{"entry_id": entry.entry_id}], owe=rows, remember=rows, show=[show]
+                kinds.SHOWN,
+                fence=[account.fence],
+                settle=[{"entry_id": entry.entry_id}],
+                owe=rows,
+                remember=rows,
+                show=[show],
             )
         )
         self._doubts.over(entry)

@@ -99,4 +99,4 @@ class Waiting:
 
     async def _keep(self, contact: Contact, event_id: EventId | None) -> None:
         row = {"contact_id": contact.contact_id, "waiting_event": event_id}
-        await self._parts.store.commit(kinds.unit(kinds.WAITING, waiting=[row]))
+        await self._parts.store.commit(kinds.unit(kinds.WAITING, fence=[contact.fence], waiting=[row]))

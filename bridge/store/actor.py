@@ -18,8 +18,8 @@ _Call = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 _Answer = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
 MAX_TOGETHER = 32
-"""Answers handed to the loop at once: waking it costs more than a short read does. Bounded, so that the
-first of them does not wait for long."""
+"""Answers handed to the loop at once: waking it costs more than a short read does. The bound keeps the
+first of them from waiting long."""
 
 
 class ThreadActor:
@@ -51,7 +51,7 @@ class ThreadActor:
             pass
 
     def _take(self) -> bool:
-        """Wait for a call, run it and what waits behind it, answer them together; whether to go on."""
+        """Run the next call and those queued behind it, answer them together; return whether to go on."""
         call = self._queue.get()
         answers: list[_Answer] = []
         while call is not None:
@@ -60,7 +60,7 @@ class ThreadActor:
                 break
             call = self._queue.get()
         if answers:
-            with suppress(RuntimeError):  # the loop ended meanwhile, and nobody waits
+            with suppress(RuntimeError):  # the loop has ended: nobody waits for the answers
                 answers[0][0].get_loop().call_soon_threadsafe(self._answer, answers)
         return call is not None
 

@@ -1,4 +1,4 @@
-"""The database as the bridge uses it: opened, locked, migrated and checked; then units and reads."""
+"""Open, lock, migrate and check the database; then commit units and read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME_BYTES = 8
 
 
 class Database(Store):
-    """An open database. One process has it at a time. ``where`` is how the admin knows it."""
+    """An open database, held by one process at a time. ``where`` is its name for the admin."""
 
     def __init__(self, engine: Engine, backup: str | None, where: str) -> None:
         self.engine = engine
@@ -40,20 +40,20 @@ class Database(Store):
         return await self.engine.read(sql, parameters)
 
     async def changed(self) -> None:
-        """Return after the next commit of a kind that wakes; none between two calls is missed."""
+        """Return after the next commit of a waking kind; commits between two calls are not missed."""
         await self.engine.changed()
 
     async def truncate_log(self) -> None:
-        """After keys were destroyed: leave nothing of them in the write-ahead log (S29)."""
+        """Remove destroyed keys from the write-ahead log (S29)."""
         await self.engine.truncate_log()
 
     @property
     def open_calls(self) -> int:
-        """Calls that a thread of the engine has not answered; a simulated clock waits for them."""
+        """Number of calls the engine's threads have not answered; a simulated clock waits for them."""
         return self.engine.open_calls
 
     async def close(self) -> None:
-        """Commit what is queued, close all connections, free the lock."""
+        """Commit the queue, close all connections, release the lock."""
         try:
             await self.writer.close()
         finally:
@@ -95,7 +95,7 @@ async def open_database(
 
 @asynccontextmanager
 async def needed_for_a_start(database: Database) -> AsyncIterator[None]:
-    """A block that the start cannot do without: where the database fails in it, ``Misconfigured``."""
+    """Turn database errors of a block into ``Misconfigured``: the start cannot continue without it."""
     try:
         yield
     except (TryAgain, StoreError) as error:

@@ -1,17 +1,17 @@
 """One way to write SQL, translated here and nowhere else for the two engines.
 
 Parameters are ``:name``. Types are the capital words BYTES, INTEGER, REAL, TEXT: 64-bit integers,
-double floats, and text that sorts by its bytes. ``LIKE`` and NULLs in an ORDER BY behave differently
-on the engines; the first is refused, the second is for the writer of the statement to avoid.
+double floats, and text that sorts by its bytes. NULLs in an ORDER BY behave differently on the
+engines: avoid them. Forms that one engine does not know, or reads differently, are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.store.columns import BYTES, INTEGER, REAL, TEXT, Columns
-from bridge.store.tokens import Is, Token, join, tokenize, without_space
 
 POSTGRES_TYPES: Mapping[str, str] = {
     BYTES: "BYTEA",
@@ -21,7 +21,16 @@ POSTGRES_TYPES: Mapping[str, str] = {
 }
 SQLITE_TYPES: Mapping[str, str] = {BYTES: "BLOB", INTEGER: "INTEGER", REAL: "REAL", TEXT: "TEXT"}
 _DDL_POSTGRES_TYPES = {**POSTGRES_TYPES, TEXT: 'TEXT COLLATE "C"'}
-_REFUSED = frozenset({"LIKE", "ILIKE", "GLOB", "AUTOINCREMENT", "RETURNING", "REPLACE"})
+_PIECE = re.compile(
+    r"""
+      (?P<quoted> '(?:[^']|'')*' | "[^"]*" )
+    | :(?P<name> [a-z_][a-z0-9_]* )
+    | \b(?P<type> BYTES|INTEGER|REAL|TEXT )\b
+    | (?P<refused> [$?@`\[:;'"\\] | -- | /\* | \b(?:LIKE|ILIKE|GLOB|AUTOINCREMENT|RETURNING|REPLACE)\b )
+    """,
+    re.VERBOSE,
+)
+_COMMENT = re.compile(r"--[^\n]*")
 
 
 @dataclass(frozen=True)
@@ -33,69 +42,70 @@ class Prepared:
     is_select: bool
 
 
-def parse(sql: str) -> tuple[Token, ...]:
-    """The tokens of exactly one statement of the dialect; ``ValueError`` otherwise."""
-    tokens = tokenize(sql)
-    for token in tokens:
-        if token.word in _REFUSED or token.text == ";":
-            raise ValueError(f"{token.text} is not in the dialect of both engines: {sql}")
-    if not without_space(tokens):
-        raise ValueError("an empty statement")
-    return tokens
+def statements(script: str) -> tuple[str, ...]:
+    """The statements of a schema file, in order, without comments; no string there holds ``--`` or ``;``."""
+    parts = _COMMENT.sub("", script).split(";")
+    return tuple(text for part in parts if (text := part.strip()))
 
 
 def for_sqlite(sql: str) -> Prepared:
     """The SQLite form: parameters stay ``:name`` and are bound by name.
 
     Never numbered ones with a tuple: ``apsw`` takes ``$2`` for a *name* and binds by order of
-    appearance, silently wrong.
+    appearance, silently wrong. ``ValueError`` for what is not in the dialect.
     """
-    tokens = parse(sql)
-    text = "".join(SQLITE_TYPES.get(str(token), str(token)) for token in tokens).strip()
-    if _creates_table(tokens):
-        text += " STRICT"
-    return Prepared(text, _names(tokens), _is_select(tokens))
+    names: dict[str, None] = {}
+
+    def translate(piece: re.Match[str]) -> str:
+        if (name := piece["name"]) is not None:
+            names[name] = None
+        return SQLITE_TYPES[piece["type"]] if piece["type"] else piece[0]
+
+    text = _translated(sql, translate)
+    strict = " STRICT" if text.startswith("CREATE TABLE") else ""
+    return Prepared(text + strict, tuple(names), text.startswith("SELECT"))
 
 
 def for_postgres(sql: str, columns: Columns, *, guard: bool = False) -> Prepared:
-    """The PostgreSQL form: ``$n``, each cast to its column's type.
+    """The PostgreSQL form: ``$n``, each cast to its column's type; ``ValueError`` as for SQLite.
 
     A ``guard`` locks the rows it finds until the commit: without that, another process could change
     them between the guard and the commit, and a fenced writer would get through.
     """
-    tokens = parse(sql)
-    names = _names(tokens)
-    text = join([Token(Is.WORD, _postgres(token, names, columns, tokens)) for token in tokens])
-    if guard and _is_select(tokens):
-        text += " FOR SHARE"
-    return Prepared(text, names, _is_select(tokens))
+    names: dict[str, int] = {}
+    types = _DDL_POSTGRES_TYPES if sql.lstrip().startswith(("CREATE", "ALTER")) else POSTGRES_TYPES
+
+    def translate(piece: re.Match[str]) -> str:
+        if (name := piece["name"]) is not None:
+            return _parameter(names.setdefault(name, len(names) + 1), columns.type_of(name))
+        return types[piece["type"]] if piece["type"] else piece[0]
+
+    text = _translated(sql, translate)
+    is_select = text.startswith("SELECT")
+    return Prepared(text + (" FOR SHARE" if guard and is_select else ""), tuple(names), is_select)
 
 
-def _postgres(token: Token, names: tuple[str, ...], columns: Columns, tokens: Sequence[Token]) -> str:
-    if token.kind is Is.PARAMETER:
-        return parameter(names.index(token.text) + 1, columns.type_of(token.text))
-    if token.kind is Is.WORD:
-        types = _DDL_POSTGRES_TYPES if _declares(tokens) else POSTGRES_TYPES
-        return types.get(token.text, token.text)
-    return str(token)
+def counted(prepared: Prepared, expect: int) -> str:
+    """A form of a PostgreSQL statement that fails with a division by zero unless it touches ``expect`` rows.
+
+    So many rows of parameters can be sent in one exchange, and each is counted by itself.
+    """
+    done = prepared.sql if prepared.is_select else f"{prepared.sql} RETURNING 1"
+    return f"WITH done AS ({done}) SELECT 1 / (COUNT(*) = {expect:d})::int FROM done"  # noqa: S608 # our own
 
 
-def parameter(number: int, kind: str | None) -> str:
+def _translated(sql: str, translate: Callable[[re.Match[str]], str]) -> str:
+    def checked(piece: re.Match[str]) -> str:
+        if piece["refused"]:
+            raise ValueError(f"{piece[0]} is not in the dialect of both engines: {sql}")
+        return translate(piece)
+
+    text = _PIECE.sub(checked, sql).strip()
+    if not text:
+        raise ValueError("an empty statement")
+    return text
+
+
+def _parameter(number: int, kind: str | None) -> str:
     """``$number`` as PostgreSQL shall read it; without a type it infers one."""
     return f"${number}" if kind is None else f"CAST(${number} AS {POSTGRES_TYPES[kind]})"
-
-
-def _names(tokens: Sequence[Token]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(token.text for token in tokens if token.kind is Is.PARAMETER))
-
-
-def _is_select(tokens: Sequence[Token]) -> bool:
-    return without_space(tokens)[0].word == "SELECT"
-
-
-def _declares(tokens: Sequence[Token]) -> bool:
-    return without_space(tokens)[0].word in ("CREATE", "ALTER")
-
-
-def _creates_table(tokens: Sequence[Token]) -> bool:
-    return [token.word for token in without_space(tokens)[:2]] == ["CREATE", "TABLE"]

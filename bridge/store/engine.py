@@ -1,4 +1,4 @@
-"""What the writer and the migrations ask of a database engine."""
+"""The interface of a database engine, for the writer and the migrations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.ports import Row, Statement, Unit, Value
 from bridge.store.errors import Malformed, WrongCount
 
 Outcome = Exception | None
-"""What became of a unit: stored, or why nothing of it was."""
+"""None: the unit is stored; else the reason why nothing of it is."""
 
 WAIT_FOR_LOCK_MS = 5_000
 """How long a statement waits for another writer before the batch is given up (F24)."""
@@ -49,7 +49,7 @@ class Engine(Protocol):
         ...
 
     async def write(self, units: Sequence[Unit]) -> Sequence[Outcome]:
-        """Commit ``units`` in their order, each whole or not at all; what became of each.
+        """Commit ``units`` in order, each whole or not at all; return the outcome of each.
 
         Any exception means that nothing is known; the connection is opened anew before the next
         write.
@@ -57,15 +57,15 @@ class Engine(Protocol):
         ...
 
     async def read(self, sql: str, parameters: Mapping[str, Value]) -> Sequence[Row]:
-        """Rows as committed."""
+        """Return committed rows."""
         ...
 
     async def changed(self) -> None:
-        """Return after the next commit of a unit that wakes; one consumer, none missed."""
+        """Return after the next commit of a waking unit; for one consumer, which misses none."""
         ...
 
     async def truncate_log(self) -> None:
-        """Leave nothing of deleted rows outside the tables, where the engine can do that."""
+        """Remove deleted rows from files outside the tables, where the engine can."""
         ...
 
     @property
@@ -74,11 +74,11 @@ class Engine(Protocol):
         ...
 
     def unusable(self, error: BaseException) -> Misconfigured | None:
-        """What to tell the admin when ``error`` ends a start; None when it is no error of the engine."""
+        """The refusal for the admin when ``error`` ends a start; None if it is not an error of the engine."""
         ...
 
     async def close(self) -> None:
-        """Close all connections and free the lock."""
+        """Close all connections and release the lock."""
         ...
 
 

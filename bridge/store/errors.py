@@ -1,4 +1,4 @@
-"""What the store says when a unit did not fit, or when the database cannot be used.
+"""Errors of the store: a unit was refused, or the database cannot be used.
 
 A unit's own errors leave no trace of the unit and concern nobody but its caller.
 ``bridge.errors.TryAgain`` means that the unit may have happened: read back by key.
@@ -17,35 +17,35 @@ EXIT_IN_USE = 40
 
 
 class StoreError(BridgeError):
-    """A unit was refused; nothing of it was stored."""
+    """The unit was refused; nothing of it is stored."""
 
 
 class WrongCount(StoreError):
-    """A statement touched another number of rows than it must, and names no error of its own."""
+    """A statement without an error of its own touched an unexpected number of rows."""
 
 
 class Stale(StoreError):
-    """The row was changed since it was read: load it again and decide again."""
+    """The row has changed since it was read: load it and decide again."""
 
 
 class AlreadySealed(StoreError):
-    """The entry has moved on already: somebody else sealed or opened it."""
+    """The entry was already sealed or opened."""
 
 
 class AlreadySettled(StoreError):
-    """The entry is gone: it was settled before."""
+    """The entry was already settled."""
 
 
 class AlreadyThere(StoreError):
-    """A row of that key exists already: adopt it."""
+    """A row with this key exists: adopt it."""
 
 
 class Fenced(StoreError):
-    """Another process owns the account, or the whole database, now. Write no more."""
+    """Another process now owns the account or the database: stop writing."""
 
 
 class Malformed(StoreError):
-    """Rows that do not fit their statement or the schema: a mistake of ours, never to be repeated."""
+    """Rows do not fit their statement or the schema: a bug; do not repeat the unit."""
 
 
 def locked(where: str, holder: str) -> Misconfigured:
@@ -64,7 +64,7 @@ def cannot_open(where: str, what: str, remedy: str) -> Misconfigured:
 
 
 def busy(where: str) -> Misconfigured:
-    """Somebody who is no bridge holds a lock in the database, longer than we wait."""
+    """Another program holds a lock in the database for longer than we wait."""
     return Misconfigured(
         where,
         "another program has it locked.",
@@ -74,7 +74,7 @@ def busy(where: str) -> Misconfigured:
 
 
 def no_answer(where: str, error: BaseException) -> Misconfigured:
-    """What a start does with a ``TryAgain`` or ``StoreError``: nobody waits for a start to try again."""
+    """The refusal of a start for a ``TryAgain`` or ``StoreError``: a start does not retry."""
     if isinstance(error, Fenced):
         return locked(where, "")
     if isinstance(error, StoreError):

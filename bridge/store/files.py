@@ -1,4 +1,4 @@
-"""What files need to survive a power cut."""
+"""Make files survive a power cut."""
 
 from __future__ import annotations
 

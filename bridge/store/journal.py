@@ -1,4 +1,4 @@
-"""The journal: whatever arrives is an entry until it is settled.
+"""The journal: everything that arrives is an entry until it is settled.
 
 Laws. An entry is durable before anybody is told that it arrived. Entries of one lane are handled in
 the order of their positions, one at a time: the lowest is the head. An entry leaves the journal
@@ -30,7 +30,7 @@ OPENED = "opened"
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened and is not yet settled. ``position`` orders its lane."""
+    """One unsettled thing that happened. ``position`` orders its lane."""
 
     entry_id: EntryId
     lane: str
@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class New:
-    """An entry to be accepted. ``key`` says what it stands for: the same kind and key is the same entry."""
+    """An entry to accept. Entries of one kind and ``key`` are the same entry."""
 
     kind: str
     lane: str
@@ -61,7 +61,7 @@ class New:
 
 
 class Journal:
-    """The entries of one store. Holds the next position: one process writes."""
+    """The entries of one store. Assigns positions, so one process writes."""
 
     def __init__(self, store: Store, clock: Clock, keeper: KeeperBox, key: bytes, last_position: int) -> None:
         self.store = store
@@ -72,7 +72,7 @@ class Journal:
 
     @staticmethod
     async def load(store: Store, clock: Clock, keeper: KeeperBox, key: bytes) -> Journal:
-        """Continue after the last position that is in the store."""
+        """Continue after the last stored position."""
         rows = await store.read(entries.LAST_POSITION)
         last = rows[0]["position"] if rows else None
         return Journal(store, clock, keeper, key, int(last or 0))
@@ -106,7 +106,7 @@ class Journal:
         return tuple(rows.values())
 
     def is_old(self, entry: Entry) -> bool:
-        """Whether it was accepted by an earlier process."""
+        """Whether an earlier process accepted the entry."""
         return entry.position <= self._oldest_of_ours
 
     def entry_id(self, kind: str, key: str | bytes) -> EntryId:
@@ -114,33 +114,33 @@ class Journal:
         return EntryId(derive(self._key, "entry", kind, key))
 
     def read(self, entry: Entry) -> bytes:
-        """The body of an entry as it was accepted, or as it was kept since."""
+        """The plaintext body of an entry, as accepted or as last kept."""
         return self._keeper.open(entry.entry_id, entry.body)
 
     def keep(self, entry: Entry, body: bytes) -> bytes:
-        """A new body for an entry that moves on, sealed by the keeper; ``read`` opens it."""
+        """Seal a new body for an entry that changes state; ``read`` opens it."""
         return self._keeper.keep(entry.entry_id, body)
 
     async def accept(self, *new: New) -> None:
-        """Store what came from outside durably; what was seen before is left out. Raises ``TryAgain``."""
+        """Store new entries from outside durably; ones seen before are skipped. Raises ``TryAgain``."""
         if new:
             rows = self._rows(new, self._keeper.seal)
             await self.store.commit(kinds.unit(kinds.INTAKE, add=rows, remember=rows))
 
     async def owe(self, *new: New) -> None:
-        """Store what the bridge owes to somebody, unless it was owed before."""
+        """Store entries for what the bridge owes; ones owed before are skipped."""
         rows = self.rows(*new)
         await self.store.commit(kinds.unit(kinds.OWE, owe=rows, remember=rows))
 
     async def settle(self, entry: Entry, *owed: New) -> None:
-        """``entry`` is done with; what it leaves ``owed`` is accepted in the same commit."""
+        """Remove ``entry`` and accept what it leaves ``owed``, in one commit."""
         rows = self.rows(*owed)
         await self.store.commit(
             kinds.unit(kinds.SETTLE, settle=[{"entry_id": entry.entry_id}], owe=rows, remember=rows)
         )
 
     async def postpone(self, entry: Entry, not_before: float) -> None:
-        """Leave ``entry`` where it is, not to be handled before a time."""
+        """Keep ``entry`` in its place and do not handle it before a time."""
         row: Row = {"entry_id": entry.entry_id, "not_before": not_before}
         await self.store.commit(kinds.unit(kinds.POSTPONE, postpone=[row]))
 
@@ -150,11 +150,11 @@ class Journal:
         return Entry.from_row(rows[0]) if rows else None
 
     async def behind(self, entry: Entry) -> Sequence[Entry]:
-        """The entries that wait behind one in its lane, as far as a look at them stays short."""
+        """The next entries behind one in its lane, up to a bound."""
         rows = await self.store.read(entries.BEHIND, lane=entry.lane, position=entry.position)
         return [Entry.from_row(row) for row in rows]
 
     async def lanes_after(self, position: int) -> Sequence[tuple[str, int]]:
-        """Lanes with entries above ``position``, each with its highest, lowest such lane first."""
+        """Lanes with entries above ``position``, each with its highest, in ascending order."""
         rows = await self.store.read(entries.NEW_LANES, position=position)
         return [(str(row["lane"]), int(row["position"] or 0)) for row in rows]

@@ -1,4 +1,4 @@
-"""A SQLite database belongs to one process: an flock on a file beside it, freed by any end of it (F29)."""
+"""One process per SQLite database: an flock on a file beside it, released when the process ends (F29)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PID_BYTES = 20
 
 
 class FileLock:
-    """The lock while it is held."""
+    """A held lock."""
 
     def __init__(self, database: Path) -> None:
         """Take the lock of ``database`` at once, or raise ``Misconfigured`` with code 40."""
@@ -34,5 +34,5 @@ class FileLock:
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def free(self) -> None:
-        """Let another process have it. The file stays: to delete it would give two processes a lock each."""
+        """Release the lock. The file stays: if it were deleted, two processes could hold a lock each."""
         os.close(self._file)

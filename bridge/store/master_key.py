@@ -1,4 +1,4 @@
-"""The master key: made at the first start and never again; where it is kept is private (S28)."""
+"""The master key: made once, at the first start, and kept in a private file (S28)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE_BYTES = HEX_DIGITS + 2
 
 
 def load_master_key(file: KeyFile, random: Random, *, may_make: bool) -> bytes:
-    """The key in ``file``; when there is none it is made, if it ``may_make`` one.
+    """Read the key in ``file``; make a missing one if it ``may_make`` one.
 
     Raises ``Misconfigured`` when others may read the file or it holds no key (11), or when it is
     missing where something is sealed (42). A wrong file is never replaced, and no other key made for
@@ -31,7 +31,7 @@ def load_master_key(file: KeyFile, random: Random, *, may_make: bool) -> bytes:
 
 
 def other_key(where: str, what: str) -> Misconfigured:
-    """What the database has sealed cannot be opened."""
+    """The sealed data of the database cannot be opened."""
     return Misconfigured(
         where,
         what,
@@ -41,7 +41,7 @@ def other_key(where: str, what: str) -> Misconfigured:
 
 
 def parse_master_key(text: str, where: str) -> bytes:
-    """The key in the form in which it is written: 64 hexadecimal digits."""
+    """Parse a key of 64 hexadecimal digits."""
     digits = text.strip()
     try:
         key = bytes.fromhex(digits)

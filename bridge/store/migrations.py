@@ -1,4 +1,4 @@
-"""The schema and its versions: forward only, one step one transaction, never half (F12).
+"""The schema and its versions: forward only, one transaction per step (F12).
 
 A step is a file ``schema/NNNN-name.sql``, its first line a sentence. A line ``-- compat: N`` says
 that code which knows only version N can still use the database after the step; without it only
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bridge.ports import Clock, Row
 from bridge.store.columns import Columns
+from bridge.store.dialect import statements
 from bridge.store.engine import Session
 from bridge.store.errors import wrong_database
-from bridge.store.tokens import statements
 
 SCHEMA_FOLDER = Path(__file__).with_name("schema")
 VERSION_TABLE = "schema_version"
@@ -68,7 +68,7 @@ class Schema:
 
     @property
     def version(self) -> int:
-        """The version that this code makes and knows."""
+        """The version of this code."""
         return len(self.steps)
 
 
@@ -91,15 +91,14 @@ def load_schema(folder: Path = SCHEMA_FOLDER) -> Schema:
         steps.append(Step(version, found["name"], int(compat["compat"]) if compat else version, script))
     if not steps:
         raise ValueError(f"no schema files in {folder}")
-    return Schema(
-        tuple(steps), Columns([CREATE_VERSION_TABLE, CREATE_LEASE_TABLE, *(step.script for step in steps)])
-    )
+    declared = [statement for step in steps for statement in statements(step.script)]
+    return Schema(tuple(steps), Columns([CREATE_VERSION_TABLE, CREATE_LEASE_TABLE, *declared]))
 
 
 async def migrate(
     session: Session, schema: Schema, *, where: str, profile_id: str, clock: Clock, backup: bool = True
 ) -> str | None:
-    """Bring the database to ``schema``; where the backup is, if one was made.
+    """Migrate the database to ``schema``; return where the backup is, if one was made.
 
     Raises ``Misconfigured`` (code 15) for a database that is not ours, is newer than this code, or
     was made under another profile. A kill at any moment leaves the version before or after a step.
@@ -128,7 +127,7 @@ async def migrate(
 
 
 async def _checked(session: Session, schema: Schema, where: str, profile_id: str) -> int:
-    """The version the database has, 0 when it is empty."""
+    """The version of the database, 0 when it is empty."""
     tables = await session.tables()
     if not tables:
         return 0

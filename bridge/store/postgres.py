@@ -1,7 +1,8 @@
 """PostgreSQL: one writing connection, one that holds the lock and listens, a few that read.
 
-Units of one kind run together (``merging``); when anything does not fit, the transaction is rolled
-back and the batch runs again unit by unit, each under a savepoint. Every batch first takes the
+Independent units of one kind run together (``merge``): each statement with all their rows in one
+exchange. When anything does not fit, the transaction is rolled back and the batch runs again unit by
+unit, each under a savepoint. Every batch first takes the
 lease, a row with a number that each new owner raises, and keeps it locked until its commit. So a process
 that lost its lock without noticing can write nothing (F29); and what a batch whose answer was lost may
 still commit is visible before anything that is written after it: the pump, which looks for entries
@@ -21,10 +22,10 @@ import asyncpg  # type: ignore[import-untyped]
 from bridge.errors import Misconfigured, TryAgain
 from bridge.ports import Clock, Row, Statement, Unit, Value
 from bridge.store.columns import Columns
-from bridge.store.dialect import Prepared, for_postgres
+from bridge.store.dialect import Prepared, counted, for_postgres
 from bridge.store.engine import Outcome, rows_in_order, wrong_count
 from bridge.store.errors import AlreadyThere, Fenced, Malformed, busy
-from bridge.store.merging import Group, Merged, Merging
+from bridge.store.merge import groups
 from bridge.store.postgres_connections import (
     CONNECTIONS,
     NOT_READING,
@@ -43,7 +44,7 @@ WRITE_SECONDS = 30.0
 STATEMENTS_KEPT = 1_000
 LEASE_TABLE = "store_lease"
 WRITING = "-writing"
-"""Ends the name of the session that writes."""
+"""Suffix of the writing session's name."""
 
 _FAULTS_OF_A_UNIT = (
     asyncpg.IntegrityConstraintViolationError,
@@ -59,9 +60,9 @@ _CANNOT_CONNECT = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asy
 
 
 class _Refused(Exception):
-    """Something of a batch did not fit; ``outcome`` is what it means when the batch is one unit."""
+    """Something of a batch did not fit; ``outcome`` is what it means to its unit, if that is known."""
 
-    def __init__(self, outcome: Exception) -> None:
+    def __init__(self, outcome: Outcome) -> None:
         super().__init__(str(outcome))
         self.outcome = outcome
 
@@ -83,7 +84,6 @@ class PostgresEngine:
         self._url = url
         self._name = name
         self._columns = columns
-        self._merging = Merging(columns)
         self._wakes = wakes
         self._clock = clock
         self._woken = asyncio.Event()
@@ -110,6 +110,7 @@ class PostgresEngine:
         engine = cls(url, columns, wakes, clock, name, connections)
         try:
             await engine._guard.take()
+            await engine._readers.open()
             engine._writing = await engine._connect()
         except BaseException as error:
             await engine.close()
@@ -197,7 +198,7 @@ class PostgresEngine:
     async def close(self) -> None:
         """See ``Engine``."""
         self._drop()
-        self._readers.close()
+        await self._readers.close()
         await self._guard.close()
 
     def _drop(self) -> None:
@@ -221,7 +222,7 @@ class PostgresEngine:
         return for_postgres(sql, self._columns, guard=guard)
 
     async def _make_ready(self) -> None:
-        """Hold the lock and a living connection, or raise."""
+        """Ensure that we hold the lock and a live connection, or raise."""
         await self._guard.take()
         if self._writing is None or self._writing.is_closed():
             self._writing = await self._connect()
@@ -236,12 +237,12 @@ class PostgresEngine:
     async def _transact(self, units: Sequence[Unit]) -> Sequence[Outcome]:
         await self._begin()
         try:
-            for group in self._merging.groups(units):
+            for group in groups(units):
                 await self._run_group(group)
             outcomes: list[Outcome] = [None] * len(units)
         except _Refused as refused:
             await self._writing.execute("ROLLBACK")
-            if len(units) == 1:
+            if len(units) == 1 and refused.outcome is not None:
                 return [refused.outcome]
             await self._begin()
             outcomes = [await self._run_guarded(unit) for unit in units]
@@ -261,47 +262,43 @@ class PostgresEngine:
         if stored & self._wakes:
             await self._writing.execute(self._guard.notify)
 
-    async def _run_group(self, group: Group) -> None:
-        if group.forms is None or sum(len(rows) for unit in group.units for rows in unit.rows.values()) == 1:
-            for unit in group.units:
-                await self._run_unit(unit)
-            return
-        first = group.units[0]
-        for name, statement in first.kind.statements.items():
-            rows = [row for unit in group.units for row in unit.rows.get(name, ())]
-            if rows:
-                await self._run_merged(first, name, statement, group.forms[name], rows)
+    async def _run_group(self, units: Sequence[Unit]) -> None:
+        """Run each statement of a kind with the rows of all ``units`` before the next one."""
+        for name, statement in units[0].kind.statements.items():
+            rows = [(unit, row) for unit in units for row in unit.rows.get(name, ())]
+            if len(rows) == 1:
+                unit, row = rows[0]
+                await self._run_row(unit, name, statement, row)
+            elif rows:
+                await self._run_rows(statement, [row for _, row in rows])
 
-    async def _run_merged(
-        self, unit: Unit, name: str, statement: Statement, merged: Merged, rows: Sequence[Row]
-    ) -> None:
-        arrays = [[row[parameter] for row in rows] for parameter in merged.names]
+    async def _run_rows(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """Run a statement once for each row, in their order and in one exchange."""
+        prepared = self._prepare(statement.sql, True)
+        sql = prepared.sql if statement.expect is None else counted(prepared, statement.expect)
+        values = [[row[name] for name in prepared.names] for row in rows]
         try:
-            if merged.counts:
-                touched, distinct = await self._writing.fetchrow(merged.sql, *arrays)
-            else:
-                touched = distinct = _count(await self._writing.execute(merged.sql, *arrays))
+            await self._writing.executemany(sql, values)
         except _FAULTS_OF_A_UNIT as error:
-            raise _Refused(_meaning(error, statement)) from error
-        if statement.expect is not None:
-            wanted = statement.expect * len(rows)
-            if touched != wanted or distinct != wanted:
-                raise _Refused(wrong_count(unit, name, touched))
+            raise _Refused(None) from error
 
     async def _run_unit(self, unit: Unit) -> None:
         for name, statement, rows in rows_in_order(unit):
-            prepared = self._prepare(statement.sql, True)
             for row in rows:
-                values = [row[parameter] for parameter in prepared.names]
-                try:
-                    count = _count(await self._writing.execute(prepared.sql, *values))
-                except _FAULTS_OF_A_UNIT as error:
-                    raise _Refused(_meaning(error, statement)) from error
-                if statement.expect is not None and count != statement.expect:
-                    raise _Refused(wrong_count(unit, name, count))
+                await self._run_row(unit, name, statement, row)
+
+    async def _run_row(self, unit: Unit, name: str, statement: Statement, row: Row) -> None:
+        prepared = self._prepare(statement.sql, True)
+        values = [row[parameter] for parameter in prepared.names]
+        try:
+            count = _count(await self._writing.execute(prepared.sql, *values))
+        except _FAULTS_OF_A_UNIT as error:
+            raise _Refused(_meaning(error, statement)) from error
+        if statement.expect is not None and count != statement.expect:
+            raise _Refused(wrong_count(unit, name, count))
 
     async def _run_guarded(self, unit: Unit) -> Outcome:
-        """A unit under its savepoint: what is wrong with it concerns nobody else."""
+        """Run a unit under its savepoint, so that its failure does not affect others."""
         await self._writing.execute("SAVEPOINT unit")
         try:
             await self._run_unit(unit)
@@ -318,7 +315,7 @@ def _count(status: str) -> int:
 
 
 def _meaning(error: Exception, statement: Statement) -> Exception:
-    """What an error of PostgreSQL means to the unit's caller. Its text is left out: it quotes values."""
+    """Map an error of PostgreSQL for the unit's caller, without its text, which quotes values."""
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return TryAgain("the database refuses the bridge's role a right that it needs")
     if isinstance(error, asyncpg.UniqueViolationError):

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: checked, a guard that holds the lock and listens, and a few readers."""
+"""Connections to PostgreSQL: safety checks, the lock and its listener, the pool of readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READ_SECONDS = 30.0
 CONNECTIONS = 5
 """Reads are short; more would only compete with the writing connection for the server's cores."""
 NOT_READING = 2
-"""The writing connection, and the guard's."""
+"""The writing connection and the guard's."""
 IDLE_IN_TRANSACTION_MS = 60_000
 """The server ends a transaction that was left open by a process that hangs."""
 OLDEST_SERVER = 15
@@ -32,10 +32,9 @@ CHANNEL = "interop_bridge_work"
 WAIT_FOR_LEASE_MS = 1_000
 """The server needs a moment to notice that an owner was killed; a second process must end within 2 s."""
 TRIES_FOR_LOCK = 5
-"""How often, when it is our own former session that still has the lock: it was told to end."""
+"""Attempts while our own former session, which was told to end, still holds the lock."""
 LOOK_SECONDS = 30.0
-"""So often the guard is asked for a sign of life: of a connection that a firewall or a router has
-forgotten neither end hears anything, for hours."""
+"""Interval of liveness checks: neither end notices for hours when a router drops a connection."""
 ANSWER_SECONDS = 5.0
 """A server that takes longer for ``SELECT 1`` does not answer."""
 LOCK_CLASS = 0x1B
@@ -48,7 +47,7 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
-"""What a connection says that the server has ended while it was idle."""
+"""Errors of a connection that the server ended while it was idle."""
 _TAKE_LOCK = "SELECT pg_advisory_lock($1, hashtext(current_schema()))"
 _END_FORMER_OWNER = """SELECT pg_terminate_backend(pid)
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -77,7 +76,7 @@ def place(url: str) -> str:
 
 
 def unusable(url: str, error: Exception) -> Misconfigured:
-    """PostgreSQL does not let us in."""
+    """PostgreSQL refuses the connection."""
     return cannot_open(
         place(url),
         f"PostgreSQL cannot be used: {_why(error)}.",
@@ -86,7 +85,7 @@ def unusable(url: str, error: Exception) -> Misconfigured:
 
 
 def _why(error: Exception) -> str:
-    """The reason in words. Texts of ``asyncpg`` itself are not told, they may quote the address."""
+    """The reason in words, without texts of ``asyncpg`` itself, which may quote the address."""
     if isinstance(error, TimeoutError):
         return f"nothing came in {CONNECT_SECONDS:g} s, so perhaps another program has this port"
     if isinstance(error, ssl.SSLError):
@@ -99,7 +98,7 @@ def _why(error: Exception) -> str:
 
 
 async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:
-    """A connection with our settings. A writing one is refused where commits would not last."""
+    """Connect with our settings; ``Misconfigured`` for a writing connection whose commits would not last."""
     settings = {
         "application_name": name,
         "jit": "off",
@@ -151,13 +150,13 @@ def check_safe(where: str, settings: dict[str, Any]) -> None:
 
 
 def _number(text: str) -> int | float:
-    """A sum of 64-bit integers is ``numeric`` in PostgreSQL and an integer in SQLite."""
+    """Decode ``numeric``: PostgreSQL's type for a sum of 64-bit integers, which SQLite returns as integer."""
     number = Decimal(text)
     return int(number) if number == number.to_integral_value() else float(number)
 
 
 def _truth(text: str) -> int:
-    """SQLite has no truth values of its own but 0 and 1."""
+    """Booleans are 0 and 1, as in SQLite."""
     return int(text == "t")
 
 
@@ -167,7 +166,7 @@ async def end_former(connection: Any, name: str) -> None:
 
 
 class Guard:
-    """The connection that holds the advisory lock and hears notifications of other processes.
+    """The connection that holds the advisory lock and listens for notifications of other processes.
 
     When it is lost, the lock is: it is taken again before the next write or at the next look, unless
     another process was faster. ``is_own`` knows the number of the session that writes for us.
@@ -188,18 +187,18 @@ class Guard:
         self.notify = f"NOTIFY {CHANNEL}"
 
     async def take(self) -> None:
-        """Hold the lock: ``Misconfigured`` (40) at the first try, ``Fenced`` later, when another has it."""
+        """Hold the lock; if another process has it, ``Misconfigured`` (40) at first, ``Fenced`` later."""
         async with self._turn:
             if not self._lives():
                 await self._connect()
 
     @property
     def look_in(self) -> float:
-        """Seconds until the next look is due."""
+        """Seconds until the next liveness check."""
         return self._looked_at + LOOK_SECONDS - self._clock.monotonic()
 
     async def look(self) -> None:
-        """Ask for a sign of life; without one, drop the connection and ``take`` the lock again."""
+        """Check that the connection is alive; if not, drop it and ``take`` the lock again."""
         self._looked_at = self._clock.monotonic()
         connection = self._connection
         if self._lives():
@@ -225,7 +224,7 @@ class Guard:
         connection.add_termination_listener(self._lost)
         self._connection = connection
         if self._was_held:
-            self._wake()  # whatever was notified in between
+            self._wake()  # for notifications missed in between
         self._was_held = True
 
     async def _lock(self, connection: Any) -> None:
@@ -240,7 +239,7 @@ class Guard:
         raise locked(place(self._url), "")
 
     async def close(self) -> None:
-        """Give the lock back, so that the next process need not wait until the server notices."""
+        """Release the lock now, so that the next process need not wait until the server notices."""
         if self._connection is None:
             return
         connection, self._connection = self._connection, None
@@ -254,7 +253,7 @@ class Guard:
             connection.terminate()
 
     def _heard(self, _connection: object, session: int, *_: object) -> None:
-        if not self._is_own(session):  # what we commit ourselves wakes without a way through the server
+        if not self._is_own(session):  # our own commits wake the pump directly
             self._wake()
 
     def _lost(self, _: object) -> None:
@@ -262,52 +261,58 @@ class Guard:
 
 
 class Readers:
-    """At most ``connections`` that can only read, opened when needed."""
+    """A pool of at most ``connections`` that can only read, opened when needed."""
 
     def __init__(self, url: str, name: str, clock: Clock, connections: int) -> None:
         self._url = url
         self._name = name
         self._clock = clock
-        self._idle: list[Any] = []
-        self._places = asyncio.Semaphore(connections)
-        self._closed = False
+        self._connections = connections
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Make the pool, which connects at the first read."""
+
+        async def one(*_: object, **__: object) -> Any:
+            return await connect(self._url, self._name, self._clock, writing=False)
+
+        self._pool = await asyncpg.create_pool(
+            min_size=0,
+            max_size=self._connections,
+            connect=one,
+            reset=_nothing_to_reset,
+            max_inactive_connection_lifetime=0,
+        )
 
     async def fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
-        """The records of a SELECT. An idle connection that turns out dead is replaced once."""
-        async with self._places:
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.is_closed():
-                    try:
-                        return await self._use(connection, sql, values)
-                    except _LOST:
-                        break
-            connection = await connect(self._url, self._name, self._clock, writing=False)
-            return await self._use(connection, sql, values)
-
-    async def _use(self, connection: Any, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        """The records of a SELECT. If the connection is dead, replace all connections and try once more."""
         try:
-            found: Sequence[Any] = await connection.fetch(sql, *values)
-        except asyncpg.PostgresError as error:
-            if isinstance(error, _LOST):
+            return await self._fetch(sql, values)
+        except _LOST:
+            await self._pool.expire_connections()
+            return await self._fetch(sql, values)
+
+    async def _fetch(self, sql: str, values: Sequence[object]) -> Sequence[Any]:
+        async with self._pool.acquire() as connection:
+            try:
+                found: Sequence[Any] = await connection.fetch(sql, *values)
+            except asyncpg.PostgresError:
+                raise
+            except BaseException:  # cancelled or timed out: do not wait for its answer
                 connection.terminate()
-            else:
-                self._keep(connection)
-            raise
-        except BaseException:
-            connection.terminate()
-            raise
-        self._keep(connection)
-        return found
+                raise
+            return found
 
-    def _keep(self, connection: Any) -> None:
-        if self._closed or connection.is_closed():
-            connection.terminate()
-        else:
-            self._idle.append(connection)
+    async def close(self) -> None:
+        """Wait for reads under way, as long as a read may take; then cut them."""
+        if self._pool is None:
+            return
+        try:
+            async with self._clock.limit(READ_SECONDS):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
-    def close(self) -> None:
-        """Close those that are idle; one in use is closed when its read ends."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().terminate()
+
+async def _nothing_to_reset(_connection: object) -> None:
+    """Reads leave nothing behind; the default would be another exchange for each of them."""

@@ -1,4 +1,4 @@
-"""The writing connection of PostgreSQL as migrations use it, and the copy made before one."""
+"""The writing connection of PostgreSQL for migrations, and the backup made before one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PostgresSession:
         return {table: frozenset(names) for table, names in found.items()}
 
     async def back_up(self, version: int) -> str:
-        """Copy all tables, as they are at one moment, into a schema beside ours, whole or not at all."""
+        """Copy a snapshot of all tables into a schema beside ours, whole or not at all."""
         schema = await self._connection.fetchval("SELECT current_schema()")
         target = BACKUP_FORM.format(schema=schema, version=version)
         tables = sorted(await self.tables())
@@ -75,6 +75,6 @@ class PostgresSession:
         return f"{self._where}, schema {target}"
 
     async def _make_room(self, target: str) -> None:
-        """Remove an older copy of ours under that name; never something else."""
+        """Remove our own older copy of that name, and nothing else."""
         if await self._connection.fetchval(_OWN_BACKUP, target) == BACKUP_REMARK:
             await self._connection.execute(f'DROP SCHEMA "{target}" CASCADE')

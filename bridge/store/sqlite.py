@@ -1,4 +1,4 @@
-"""SQLite behind two threads: one with the writing connection, one with the reading one.
+"""SQLite behind two threads: one with the writing connection, one with the reading connection.
 
 Settings are those of reliability.md: WAL, ``synchronous=FULL``, immediate transactions. They are
 read back, since SQLite ignores what it cannot do (no WAL on a network file system).
@@ -63,7 +63,7 @@ class SqliteEngine:
 
     @classmethod
     async def open(cls, path: Path, columns: Columns, wakes: frozenset[str]) -> SqliteEngine:
-        """Take the lock, then open the file, making it if there is none."""
+        """Take the lock, then open or make the file."""
         check_engine(apsw.sqlite_lib_version())
         engine = cls(path, columns, wakes)
         try:
@@ -77,7 +77,7 @@ class SqliteEngine:
 
     @property
     def open_calls(self) -> int:
-        """Calls that the threads have not yet answered."""
+        """See ``Engine``."""
         return self._writer.actor.open_calls + self._reader.actor.open_calls
 
     async def take_over(self) -> None:
@@ -160,7 +160,7 @@ class _Connection:
         self.actor = ThreadActor(name)
 
     async def run(self, function: Callable[[apsw.Connection], Result]) -> Result:
-        """Run ``function`` in the thread. After an error nothing of the connection is kept."""
+        """Run ``function`` in the thread. After an error the connection is dropped."""
         return await self.actor.call(lambda: self._run(function))
 
     def _run(self, function: Callable[[apsw.Connection], Result]) -> Result:
@@ -230,7 +230,7 @@ class SqliteSession:
 
 
 def _nothing(_connection: apsw.Connection) -> None:
-    """Only open it."""
+    """Do nothing: opening the connection is enough."""
 
 
 def _open(path: Path, reading: bool) -> apsw.Connection:
@@ -299,7 +299,7 @@ def _write(connection: apsw.Connection, units: Sequence[Unit], columns: Columns)
 
 
 def _outcome(connection: apsw.Connection, unit: Unit, columns: Columns) -> Outcome:
-    """Run a unit: nothing, or what is wrong with it. Errors of the engine itself are raised."""
+    """Run a unit; return None or why it was refused. Errors of the engine itself are raised."""
     statement: Statement | None = None
     try:
         for name, statement, rows in rows_in_order(unit):

@@ -19,14 +19,14 @@ from bridge.store.errors import StoreError
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-"""Random; one account key may seal 2^32 cells by NIST SP 800-38D, more than an account ever has."""
+"""Random nonces: NIST SP 800-38D allows 2^32 cells per key, more than an account ever has."""
 TAG_BYTES = 16
 FORM = b"\x01"
 """The first byte of a sealed cell: its version. Old forms stay readable."""
 
 FROM_OUTSIDE = b"\x02"
 BY_THE_KEEPER = b"\x03"
-"""The first byte of what only the keeper opens: who sealed it."""
+"""First byte of what only the keeper opens: who sealed it."""
 
 _ACCOUNT_KEY = "account.data_key"
 _KEEPER_KEY = "keeper.private_key"
@@ -56,13 +56,13 @@ class AccountVault:
 
 
 class Vault:
-    """Holds the master key. There is no way to get a key out of it, only to use one."""
+    """Holds the master key. Keys can be used through it but not read."""
 
     def __init__(self, master: bytes) -> None:
         self._cipher = AESGCM(_checked_key(master))
 
     def new_account_key(self, account_id: bytes, random: Random) -> bytes:
-        """A new key for an account, wrapped: what its row keeps."""
+        """Make a new account key; return it wrapped, as the account's row stores it."""
         key = random.bytes(KEY_BYTES)
         return _seal(self._cipher, (_ACCOUNT_KEY, account_id, account_id), key, random)
 
@@ -90,7 +90,7 @@ class Vault:
 
 
 class KeeperBox:
-    """What is sealed so that only the keeper can open it, bound to the row it is for (libsodium).
+    """Seals data that only the keeper can open, bound to a row (libsodium).
 
     From outside, by anybody with ``public``: an X25519 sealed box, so that the part that takes requests
     needs no vault. By the keeper itself: XChaCha20-Poly1305 under a key of its own, for a tenth of that

@@ -1,4 +1,4 @@
-"""The one writer: commits whatever is queued, without a timer (group commit).
+"""The one writer: commits everything queued, without a timer (group commit).
 
 A unit is in the queue or committed as soon as ``commit`` was called, whatever becomes of the caller:
 its task is not the writer's. Units are committed in the order in which they were given.
@@ -18,12 +18,12 @@ from bridge.store.errors import StoreError
 
 BATCH_UNITS = 256
 BATCH_BYTES = 8 * 1024 * 1024
-"""Together they bound how long one commit keeps others waiting (reliability.md, 4.5)."""
+"""These bound how long one commit keeps others waiting (reliability.md, 4.5)."""
 QUEUE_UNITS = 8_192
 QUEUE_BYTES = 64 * 1024 * 1024
-"""Beyond these a unit is refused, so that whoever brings it slows down and memory stays bounded."""
+"""Beyond these a unit is refused: its caller slows down and memory stays bounded."""
 ROW_BYTES = 64
-"""What a row counts besides its values."""
+"""The size of a row besides its values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Writer:
         await waiting.done
 
     async def close(self) -> None:
-        """Take no more, commit what is queued, end."""
+        """Refuse new units, commit the queue, end."""
         self._closing = True
         self._filled.set()
         await asyncio.shield(self._task)
@@ -90,8 +90,8 @@ class Writer:
     async def _write(self, batch: list[_Waiting]) -> None:
         try:
             outcomes: Sequence[Outcome] = await self._engine.write([waiting.unit for waiting in batch])
-        except Exception as error:  # noqa: BLE001  # whatever it was, the callers must hear
-            # Nothing is known of any of them. The engine opens its connection anew.
+        except Exception as error:  # noqa: BLE001  # every caller must hear of it
+            # The outcome of all of them is unknown. The engine reconnects.
             outcomes = [_why(error) for _ in batch]
         else:
             self.commits += 1
@@ -106,7 +106,7 @@ class Writer:
 
 
 def _why(error: Exception) -> Exception:
-    """What a caller is told when its whole batch failed: an exception of its own."""
+    """The exception for one caller of a batch that failed as a whole."""
     if isinstance(error, StoreError):
         return type(error)(str(error))
     told = TryAgain(f"the database did not confirm the commit ({type(error).__name__})")
@@ -115,7 +115,7 @@ def _why(error: Exception) -> Exception:
 
 
 def size_of(unit: Unit) -> int:
-    """About how many bytes a unit brings."""
+    """The approximate size of a unit in bytes."""
     return sum(
         ROW_BYTES + sum(len(value) for value in row.values() if isinstance(value, bytes | str))
         for rows in unit.rows.values()

@@ -124,6 +124,7 @@ class _Filler:
         await self._parts.store.commit(
             kinds.unit(
                 kinds.PORTAL,
+                fence=[account.fence],
                 room=[{"contact_id": contact.contact_id, "room_id": room, "owner_absent": 0}],
             )
         )
@@ -132,7 +133,7 @@ class _Filler:
         held = Held(contact.contact_id, 0, None, None)
         begun = self._sessions.moved(unlocked, held, ours)
         noted = identity_noted(self._parts, contact, held, ours)
-        await self._parts.store.commit(kinds.unit(kinds.SEAL, **begun, **noted))
+        await self._parts.store.commit(kinds.unit(kinds.SEAL, fence=[account.fence], **begun, **noted))
         return Chat(int(account.login.user), account.user_id, jid, room, person, theirs)
 
 

@@ -88,7 +88,7 @@ PATCHES: Sequence[Patch] = (
                 OUTBOUND,
                 _KEPT,
                 """        moved = self._sessions.moved(unlocked, held, sealed.record)
-        await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
+        await self._parts.store.commit(kinds.unit(kinds.IDENTITY, fence=[contact.fence], **moved))
 """
                 + _KEPT,
             ),
@@ -127,7 +127,7 @@ PATCHES: Sequence[Patch] = (
                 padded, now = payload.pad(plain, rng), self._parts.clock.now()
                 anew = signal.seal(held.record, unlocked.own, padded, rng, now)
                 moved = self._sessions.moved(unlocked, held, anew.record)
-                await self._parts.store.commit(kinds.unit(kinds.IDENTITY, **moved))
+                await self._parts.store.commit(kinds.unit(kinds.IDENTITY, fence=[contact.fence], **moved))
             stanza = Outgoing(id, contact.person.jid, anew.kind, anew.ciphertext).to_stanza("to")
             sealed = replace(sealed, stanza=codec.encode(stanza))
 """,

@@ -47,34 +47,51 @@ class CountedRandom:
 
 RANDOM = CountedRandom()
 """Of all databases of a process, whose names differ as those of two processes do."""
-FENCE = Statement("SELECT name FROM owner WHERE name = :name AND epoch = :epoch", expect=1, error=Fenced)
+FENCE = Statement(
+    "SELECT name FROM owner WHERE name = :name AND epoch = :epoch", expect=1, error=Fenced, merge_by=()
+)
 PUT = Statement(
     "INSERT INTO thing (thing_id, name, version, weight, body)"
     " VALUES (:thing_id, :name, :version, :weight, :body) ON CONFLICT DO NOTHING",
     expect=1,
     error=AlreadyThere,
+    merge_by=("thing_id",),
 )
 PUT_PLAIN = Statement(
     "INSERT INTO thing (thing_id, name, version, weight, body)"
-    " VALUES (:thing_id, :name, :version, :weight, :body)"
+    " VALUES (:thing_id, :name, :version, :weight, :body)",
+    merge_by=("thing_id",),
 )
 PUT_UNSEEN = Statement(
     """INSERT INTO thing (thing_id, name, version, weight, body)
        SELECT :thing_id, :name, :version, :weight, :body
-       WHERE NOT EXISTS (SELECT 1 FROM seen WHERE thing_id = :thing_id)"""
+       WHERE NOT EXISTS (SELECT 1 FROM seen WHERE thing_id = :thing_id)""",
+    merge_by=("thing_id",),
 )
-REMEMBER = Statement("INSERT INTO seen (thing_id) VALUES (:thing_id) ON CONFLICT DO NOTHING")
+REMEMBER = Statement(
+    "INSERT INTO seen (thing_id) VALUES (:thing_id) ON CONFLICT DO NOTHING", merge_by=("thing_id",)
+)
 MOVE = Statement(
     "UPDATE thing SET version = :version, body = :body WHERE thing_id = :thing_id AND version = :old_version",
     expect=1,
     error=Stale,
+    merge_by=("thing_id",),
 )
-WEIGH = Statement("UPDATE thing SET weight = :weight WHERE thing_id = :thing_id")
+WEIGH = Statement("UPDATE thing SET weight = :weight WHERE thing_id = :thing_id", merge_by=("thing_id",))
 RENAME = Statement("UPDATE thing SET name = :new_name WHERE name = :name")
-DROP = Statement("DELETE FROM thing WHERE thing_id = :thing_id", expect=1, error=Stale)
-ABSENT = Statement("SELECT thing_id FROM thing WHERE thing_id = :thing_id", expect=0, error=AlreadyThere)
-OWN = Statement("INSERT INTO owner (name, epoch) VALUES (:name, :epoch)")
-RAISE_EPOCH = Statement("UPDATE owner SET epoch = epoch + 1 WHERE name = :name", expect=1, error=Stale)
+DROP = Statement(
+    "DELETE FROM thing WHERE thing_id = :thing_id", expect=1, error=Stale, merge_by=("thing_id",)
+)
+ABSENT = Statement(
+    "SELECT thing_id FROM thing WHERE thing_id = :thing_id",
+    expect=0,
+    error=AlreadyThere,
+    merge_by=("thing_id",),
+)
+OWN = Statement("INSERT INTO owner (name, epoch) VALUES (:name, :epoch)", merge_by=("name",))
+RAISE_EPOCH = Statement(
+    "UPDATE owner SET epoch = epoch + 1 WHERE name = :name", expect=1, error=Stale, merge_by=("name",)
+)
 
 THING = Kind("thing", {"put": PUT})
 PLAIN = Kind("plain", {"put": PUT_PLAIN})

@@ -39,25 +39,25 @@ async def heads(journal: Journal, lane: str) -> list[bytes]:
     return said
 
 
-async def test_the_head_of_a_lane_is_what_was_accepted_first(journal: Journal) -> None:
+async def test_head_of_a_lane_is_the_oldest_entry(journal: Journal) -> None:
     await journal.accept(new("a"), new("b"))
     await journal.accept(new("c"))
     assert await heads(journal, "lane") == [b"body of a", b"body of b", b"body of c"]
 
 
-async def test_lanes_have_heads_of_their_own(journal: Journal) -> None:
+async def test_each_lane_has_its_own_head(journal: Journal) -> None:
     await journal.accept(new("a", "one"), new("b", "two"), new("c", "one"))
     assert await heads(journal, "two") == [b"body of b"]
     assert await heads(journal, "one") == [b"body of a", b"body of c"]
     assert await journal.head("three") is None
 
 
-async def test_order_holds_among_entries_that_are_accepted_at_once(journal: Journal) -> None:
+async def test_concurrent_entries_keep_their_order(journal: Journal) -> None:
     await asyncio.gather(*(journal.accept(new(f"{n:02}")) for n in range(40)))
     assert await heads(journal, "lane") == [f"body of {n:02}".encode() for n in range(40)]
 
 
-async def test_an_entry_is_as_it_was_given(journal: Journal) -> None:
+async def test_entry_is_stored_as_given(journal: Journal) -> None:
     account = AccountId(b"a" * 16)
     await journal.accept(New("kind", "lane", b"key", b"body", account, 12.5))
     head = await journal.head("lane")
@@ -68,13 +68,13 @@ async def test_an_entry_is_as_it_was_given(journal: Journal) -> None:
     assert journal.read(head) == b"body"
 
 
-async def test_what_was_seen_once_is_not_accepted_again(journal: Journal) -> None:
+async def test_seen_entry_is_not_accepted_again(journal: Journal) -> None:
     await journal.accept(new("a"))
     await journal.accept(new("a", "another lane"), new("b"))
     assert await bodies(journal) == [b"body of a", b"body of b"]
 
 
-async def test_what_was_settled_is_not_accepted_again(journal: Journal) -> None:
+async def test_settled_entry_is_not_accepted_again(journal: Journal) -> None:
     await journal.accept(new("a"))
     assert await heads(journal, "lane") == [b"body of a"]
     await journal.accept(new("a"))
@@ -82,7 +82,7 @@ async def test_what_was_settled_is_not_accepted_again(journal: Journal) -> None:
     assert await rows(journal.store) == []
 
 
-async def test_what_was_seen_is_known_after_a_restart(url: str) -> None:
+async def test_seen_entry_is_known_after_a_restart(url: str) -> None:
     database = await open_bridge_database(url)
     await heads_after_accepting(await load(database))
     await database.close()
@@ -98,27 +98,27 @@ async def heads_after_accepting(journal: Journal) -> None:
     assert await heads(journal, "lane") == [b"body of a"]
 
 
-async def test_the_same_entry_twice_in_one_commit_is_one(journal: Journal) -> None:
+async def test_duplicate_in_one_commit_is_stored_once(journal: Journal) -> None:
     await journal.accept(new("a"), new("a"), new("b"))
     assert await bodies(journal) == [b"body of a", b"body of b"]
 
 
-async def test_the_same_entry_in_two_commits_at_once_is_one(journal: Journal) -> None:
+async def test_duplicate_in_concurrent_commits_is_stored_once(journal: Journal) -> None:
     await asyncio.gather(journal.accept(new("a"), new("b")), journal.accept(new("a"), new("c")))
     assert sorted(await bodies(journal)) == [b"body of a", b"body of b", b"body of c"]
 
 
-async def test_one_key_of_two_kinds_is_two_entries(journal: Journal) -> None:
+async def test_same_key_of_two_kinds_is_two_entries(journal: Journal) -> None:
     await journal.accept(new("a", kind="one"), new("a", kind="two"))
     assert len(await rows(journal.store)) == 2
 
 
-async def test_accepting_nothing_is_no_commit(journal: Journal, database: Database) -> None:
+async def test_accepting_nothing_commits_nothing(journal: Journal, database: Database) -> None:
     await journal.accept()
     assert database.writer.commits == 0
 
 
-async def test_positions_go_on_after_a_restart(url: str) -> None:
+async def test_positions_continue_after_a_restart(url: str) -> None:
     database = await open_bridge_database(url)
     await (await load(database)).accept(new("a"), new("b"))
     await database.close()
@@ -129,7 +129,7 @@ async def test_positions_go_on_after_a_restart(url: str) -> None:
     await database.close()
 
 
-async def test_settling_and_what_is_owed_is_one_commit(journal: Journal) -> None:
+async def test_settle_and_owe_are_one_commit(journal: Journal) -> None:
     await journal.accept(new("a"))
     head = await journal.head("lane")
     assert head is not None
@@ -137,7 +137,7 @@ async def test_settling_and_what_is_owed_is_one_commit(journal: Journal) -> None
     assert await bodies(journal) == [b"body of owed", b"body of owed too"]
 
 
-async def test_what_cannot_be_settled_leaves_nothing_owed(journal: Journal) -> None:
+async def test_failed_settle_owes_nothing(journal: Journal) -> None:
     await journal.accept(new("a"))
     head = await journal.head("lane")
     assert head is not None
@@ -149,7 +149,7 @@ async def test_what_cannot_be_settled_leaves_nothing_owed(journal: Journal) -> N
     assert await bodies(journal) == [b"body of owed"], "and the failed attempt was not remembered"
 
 
-async def test_of_two_that_settle_an_entry_one_is_told(journal: Journal) -> None:
+async def test_second_settle_raises_already_settled(journal: Journal) -> None:
     await journal.accept(new("a"))
     head = await journal.head("lane")
     assert head is not None
@@ -162,7 +162,7 @@ async def test_of_two_that_settle_an_entry_one_is_told(journal: Journal) -> None
     assert await bodies(journal) == [b"body of owed by one"]
 
 
-async def test_an_entry_moves_from_a_state_once(journal: Journal) -> None:
+async def test_entry_leaves_a_state_once(journal: Journal) -> None:
     await journal.accept(new("a"))
     head = await journal.head("lane")
     assert head is not None
@@ -185,7 +185,7 @@ async def test_an_entry_moves_from_a_state_once(journal: Journal) -> None:
     assert (moved.state, moved.body) == (SEALED, b"ciphertext")
 
 
-async def test_a_postponed_entry_stays_at_the_head(journal: Journal) -> None:
+async def test_postponed_entry_stays_at_the_head(journal: Journal) -> None:
     await journal.accept(new("a"), new("b"))
     head = await journal.head("lane")
     assert head is not None
@@ -198,7 +198,7 @@ async def test_a_postponed_entry_stays_at_the_head(journal: Journal) -> None:
         await journal.postpone(head, 100.0)
 
 
-async def test_new_lanes_are_those_with_entries_above_a_position(journal: Journal) -> None:
+async def test_lanes_after_lists_lanes_with_newer_entries(journal: Journal) -> None:
     await journal.accept(new("a", "one"), new("b", "two"), new("c", "one"))
     everything = await journal.lanes_after(0)
     assert [lane for lane, _ in everything] == ["two", "one"]
@@ -210,14 +210,14 @@ async def test_new_lanes_are_those_with_entries_above_a_position(journal: Journa
     assert all(position > seen for _, position in later)
 
 
-async def test_the_body_of_an_entry_is_sealed_in_the_database(journal: Journal) -> None:
+async def test_entry_body_is_sealed_in_the_database(journal: Journal) -> None:
     await journal.accept(new("a secret"))
     (row,) = await rows(journal.store)
     assert isinstance(row["body"], bytes)
     assert b"secret" not in row["body"]
 
 
-async def test_who_only_accepts_cannot_read(database: Database) -> None:
+async def test_intake_cannot_read_entries(database: Database) -> None:
     front = await load(database, keeper=KeeperBox(KEEPER.public))
     await front.accept(new("a"))
     head = await front.head("lane")
@@ -227,7 +227,7 @@ async def test_who_only_accepts_cannot_read(database: Database) -> None:
     assert (await load(database)).read(head) == b"body of a"
 
 
-async def test_the_body_of_an_entry_does_not_show_in_a_repr(journal: Journal) -> None:
+async def test_entry_repr_hides_its_body(journal: Journal) -> None:
     assert "body of" not in repr(new("a"))
     await journal.accept(new("a"))
     head = await journal.head("lane")

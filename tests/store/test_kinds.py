@@ -9,11 +9,11 @@ import pytest
 from bridge.ports import Kind, Row, Unit, Value
 from bridge.store import kinds
 from bridge.store.columns import Columns
-from bridge.store.dialect import for_sqlite
-from bridge.store.errors import Malformed
-from bridge.store.merging import Merging
+from bridge.store.dialect import counted, for_postgres, for_sqlite
+from bridge.store.errors import Fenced, Malformed
 from bridge.store.migrations import SCHEMA_FOLDER, load_schema
 from bridge.store.postgres import PostgresEngine
+from bridge.store.tables import accounts
 from tests.store.support import open_at
 
 COLUMNS = load_schema().columns
@@ -40,7 +40,7 @@ def singles() -> Iterator[Unit]:
             yield Unit(Kind(f"{kind.name}.{name}", {name: statement}), {name: whole.rows[name]})
 
 
-async def test_no_statement_is_malformed(url: str) -> None:
+async def test_every_statement_runs_on_both_engines(url: str) -> None:
     database = await open_at(url, schema=SCHEMA_FOLDER)
     for each in singles():
         outcomes = await database.engine.write([each])
@@ -48,22 +48,43 @@ async def test_no_statement_is_malformed(url: str) -> None:
     await database.close()
 
 
-async def test_every_merged_form_is_understood(postgres_url: str) -> None:
+async def test_every_counted_form_can_be_prepared(postgres_url: str) -> None:
     database = await open_at(postgres_url, schema=SCHEMA_FOLDER)
     assert isinstance(database.engine, PostgresEngine)
-    for kind in kinds.ALL:
-        for group in Merging(COLUMNS).groups([sample(kind, COLUMNS)]):
-            for merged in (group.forms or {}).values():
-                await database.engine._writing.prepare(merged.sql)
+    for statement in (each for kind in kinds.ALL for each in kind.statements.values()):
+        prepared = for_postgres(statement.sql, COLUMNS, guard=True)
+        if statement.expect is not None:
+            await database.engine._writing.prepare(counted(prepared, statement.expect))
     await database.close()
 
 
+def test_only_rare_kinds_are_not_merged() -> None:
+    assert {kind.name for kind in kinds.ALL if kind.merge_by is None} == NOT_MERGED
+
+
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_kinds_can_run_together(kind: Kind) -> None:
-    (group,) = Merging(COLUMNS).groups([sample(kind, COLUMNS)])
-    assert (group.forms is None) == (kind.name in NOT_MERGED)
+def test_merge_by_names_parameters_of_its_statement(kind: Kind) -> None:
+    for name, statement in kind.statements.items():
+        assert set(statement.merge_by or ()) <= set(for_sqlite(statement.sql).names), name
 
 
-def test_kinds_have_different_names() -> None:
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_only_the_fence_merges_without_keys(kind: Kind) -> None:
+    shared = [statement for statement in kind.statements.values() if statement.merge_by == ()]
+    assert set(shared) <= {accounts.FENCE}
+
+
+async def test_guarded_kinds_are_fenced_by_a_newer_epoch(url: str) -> None:
+    database = await open_at(url, schema=SCHEMA_FOLDER)
+    await database.commit(Unit(kinds.AGREE, {"open": sample(kinds.AGREE, COLUMNS).rows["open"]}))
+    await database.commit(kinds.unit(kinds.TAKE_OVER, take_over=[{"owner": "another"}]))
+    for kind in kinds.ALL:
+        if "fence" in kind.statements:
+            with pytest.raises(Fenced):
+                await database.commit(sample(kind, COLUMNS))
+    await database.close()
+
+
+def test_kind_names_are_unique() -> None:
     names = [kind.name for kind in kinds.ALL]
     assert len(set(names)) == len(names)

@@ -12,7 +12,7 @@ import pytest
 from bridge.errors import Misconfigured
 from tests.store.support import open_at, put, versions
 
-PROGRAM = [sys.executable, "-m", "tests.store.holder"]
+PROGRAM = [sys.executable, "-m", "tests.store.lock_holder"]
 SECONDS_TO_REFUSE = 2
 SECONDS_TO_START = 20
 """For the interpreter on a loaded machine; the refusal's own share is measured inside."""
@@ -39,7 +39,7 @@ def hold(url: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.fault("F29")
-async def test_a_second_process_is_refused_with_code_40(url: str) -> None:
+async def test_second_process_exits_with_code_40(url: str) -> None:
     database = await open_at(url)
     started = time.monotonic()
     second = run(url)
@@ -51,7 +51,7 @@ async def test_a_second_process_is_refused_with_code_40(url: str) -> None:
 
 
 @pytest.mark.fault("F29")
-async def test_a_second_opening_in_the_same_process_is_refused_too(url: str) -> None:
+async def test_second_open_in_one_process_is_refused(url: str) -> None:
     database = await open_at(url)
     with pytest.raises(Misconfigured) as refusal:
         await open_at(url)
@@ -61,7 +61,7 @@ async def test_a_second_opening_in_the_same_process_is_refused_too(url: str) -> 
 
 
 @pytest.mark.fault("F29")
-async def test_a_killed_process_frees_the_database(url: str) -> None:
+async def test_killed_process_releases_the_lock(url: str) -> None:
     process = hold(url)
     with pytest.raises(Misconfigured):
         await open_at(url)
@@ -73,21 +73,21 @@ async def test_a_killed_process_frees_the_database(url: str) -> None:
     await database.close()
 
 
-async def test_a_process_that_ends_well_frees_the_database(url: str) -> None:
+async def test_clean_exit_releases_the_lock(url: str) -> None:
     process = hold(url)
     process.communicate("\n")
     assert process.returncode == 0
     await (await open_at(url)).close()
 
 
-async def test_the_refusal_names_the_process_that_has_the_file(sqlite_url: str) -> None:
+async def test_refusal_names_the_process_that_holds_the_lock(sqlite_url: str) -> None:
     process = hold(sqlite_url)
     with pytest.raises(Misconfigured, match=f"process {process.pid}"):
         await open_at(sqlite_url)
     process.communicate("\n")
 
 
-async def test_a_linked_lock_file_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+async def test_symlinked_lock_file_is_refused(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "bridge.db.lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Misconfigured) as refusal:
         await open_at(sqlite_url)
@@ -95,7 +95,7 @@ async def test_a_linked_lock_file_is_refused(sqlite_url: str, tmp_path: Path) ->
     assert not (tmp_path / "elsewhere").exists()
 
 
-async def test_files_are_their_owners_only(sqlite_url: str, tmp_path: Path) -> None:
+async def test_database_files_are_private(sqlite_url: str, tmp_path: Path) -> None:
     database = await open_at(sqlite_url)
     await database.commit(put(1))
     await versions(database)

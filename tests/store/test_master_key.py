@@ -26,7 +26,7 @@ def write(path: Path, text: str, mode: int = 0o600) -> None:
     path.chmod(mode)
 
 
-def test_the_first_start_makes_the_file_and_later_ones_read_it(path: Path) -> None:
+def test_first_start_makes_the_key_and_later_starts_read_it(path: Path) -> None:
     random = CountedRandom()
     key = load_master_key(PrivateFile(path), random, may_make=True)
     assert len(key) == 32 and random.calls == 1
@@ -35,7 +35,7 @@ def test_the_first_start_makes_the_file_and_later_ones_read_it(path: Path) -> No
     assert [each.name for each in path.parent.iterdir()] == ["master.key"]
 
 
-def test_a_file_that_is_missing_where_something_is_sealed_is_not_made(path: Path) -> None:
+def test_missing_key_is_not_replaced_for_sealed_data(path: Path) -> None:
     random = CountedRandom()
     with pytest.raises(Misconfigured, match="Restore the master key") as refusal:
         load_master_key(PrivateFile(path), random, may_make=False)
@@ -45,7 +45,7 @@ def test_a_file_that_is_missing_where_something_is_sealed_is_not_made(path: Path
     assert load_master_key(PrivateFile(path), random, may_make=False) == key
 
 
-def test_a_wide_umask_does_not_widen_the_file(path: Path) -> None:
+def test_key_file_is_private_under_any_umask(path: Path) -> None:
     before = os.umask(0)
     try:
         load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
@@ -58,7 +58,7 @@ def test_a_wide_umask_does_not_widen_the_file(path: Path) -> None:
 @pytest.mark.parametrize(
     "mode", [0o400, 0o440, 0o604, 0o620, 0o640, 0o644, 0o660, 0o666, 0o700, 0o777, 0o4600]
 )
-def test_a_file_of_any_other_mode_is_refused(path: Path, mode: int) -> None:
+def test_key_file_with_another_mode_is_refused(path: Path, mode: int) -> None:
     write(path, KEY.hex(), mode)
     with pytest.raises(Misconfigured, match="chmod 0600") as refusal:
         load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
@@ -67,7 +67,7 @@ def test_a_file_of_any_other_mode_is_refused(path: Path, mode: int) -> None:
 
 
 @pytest.mark.threat("S28")
-def test_a_link_is_refused(path: Path, tmp_path: Path) -> None:
+def test_symlink_is_refused(path: Path, tmp_path: Path) -> None:
     write(tmp_path / "real", KEY.hex())
     path.symlink_to(tmp_path / "real")
     with pytest.raises(Misconfigured, match="is a link"):
@@ -80,14 +80,14 @@ def test_a_link_is_refused(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.threat("S28")
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_what_is_no_file_is_refused(path: Path, make: object) -> None:
+def test_path_that_is_not_a_file_is_refused(path: Path, make: object) -> None:
     make(path)  # type: ignore[operator]
     with pytest.raises(Misconfigured, match="is not a file"):
         load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
 
 
 @pytest.mark.threat("S28")
-def test_a_file_of_another_user_is_refused(path: Path) -> None:
+def test_key_file_of_another_user_is_refused(path: Path) -> None:
     if os.geteuid() != 0:
         missing("root", "only it can give a file away; run the tests as root")
     write(path, KEY.hex())
@@ -97,7 +97,7 @@ def test_a_file_of_another_user_is_refused(path: Path) -> None:
 
 
 @pytest.mark.threat("S28")
-def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
+def test_folder_writable_by_others_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir()
     folder.chmod(0o777)
@@ -109,7 +109,7 @@ def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
     "text",
     ["", "\n", KEY.hex()[:-1], KEY.hex() + "0", KEY.hex() + "\n\n\n", "zz" * 32, KEY.hex(" "), "é" * 32],
 )
-def test_a_file_that_holds_no_key_is_refused_and_kept(path: Path, text: str) -> None:
+def test_file_without_a_key_is_refused_and_kept(path: Path, text: str) -> None:
     write(path, text)
     with pytest.raises(Misconfigured, match="64 hexadecimal digits"):
         load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
@@ -117,18 +117,18 @@ def test_a_file_that_holds_no_key_is_refused_and_kept(path: Path, text: str) -> 
 
 
 @pytest.mark.parametrize("text", [KEY.hex(), KEY.hex().upper(), KEY.hex() + "\n", KEY.hex() + "\r\n"])
-def test_a_key_is_read_in_the_forms_editors_leave(path: Path, text: str) -> None:
+def test_key_with_surrounding_whitespace_is_read(path: Path, text: str) -> None:
     write(path, text)
     assert load_master_key(PrivateFile(path), CountedRandom(), may_make=True) == KEY
     assert parse_master_key(text, "config") == KEY
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be made"):
         load_master_key(PrivateFile(tmp_path / "no" / "master.key"), CountedRandom(), may_make=True)
 
 
-def test_what_an_earlier_start_left_half_written_is_no_key(path: Path) -> None:
+def test_half_written_key_is_not_used(path: Path) -> None:
     path.with_name("master.key.partial").write_text("half")
     key = load_master_key(PrivateFile(path), CountedRandom(), may_make=True)
     assert path.read_text().strip() == key.hex()

@@ -48,7 +48,7 @@ async def refused(url: str, *, schema: Path = SCHEMA, profile_id: str = "sandbox
     return refusal.value
 
 
-async def test_a_database_is_migrated_with_what_is_in_it(url: str) -> None:
+async def test_migration_keeps_the_data(url: str) -> None:
     await old_database(url)
     database = await open_at(url, schema=NEXT_SCHEMA)
     assert await versions(database) == {1: 1, 2: 1}
@@ -62,7 +62,7 @@ async def test_a_database_is_migrated_with_what_is_in_it(url: str) -> None:
     await database.close()
 
 
-async def test_a_fresh_database_and_a_migrated_one_are_the_same(url: str, tmp_path: Path) -> None:
+async def test_fresh_and_migrated_databases_have_one_schema(url: str, tmp_path: Path) -> None:
     await old_database(url)
     migrated = await open_at(url, schema=NEXT_SCHEMA)
     fresh = await open_at(f"sqlite3-fk-wal:{tmp_path / 'fresh.db'}", schema=NEXT_SCHEMA)
@@ -72,7 +72,7 @@ async def test_a_fresh_database_and_a_migrated_one_are_the_same(url: str, tmp_pa
     await fresh.close()
 
 
-async def test_what_was_migrated_is_opened_again_without_another_copy(url: str) -> None:
+async def test_migrated_database_is_not_copied_again(url: str) -> None:
     await old_database(url)
     for expected in (True, False):
         database = await open_at(url, schema=NEXT_SCHEMA)
@@ -82,7 +82,7 @@ async def test_what_was_migrated_is_opened_again_without_another_copy(url: str) 
 
 @pytest.mark.fault("F12")
 @pytest.mark.parametrize("number", range(STATEMENTS_OF_THE_STEP + 1))
-async def test_a_migration_killed_between_any_two_statements_is_old_or_new(url: str, number: int) -> None:
+async def test_killed_migration_leaves_the_old_or_new_version(url: str, number: int) -> None:
     await old_database(url)
     process = run(url, str(number))
     done = number == STATEMENTS_OF_THE_STEP
@@ -98,7 +98,7 @@ async def test_a_migration_killed_between_any_two_statements_is_old_or_new(url: 
 
 
 @pytest.mark.fault("F12")
-async def test_a_first_start_killed_in_the_middle_begins_again(url: str) -> None:
+async def test_killed_first_start_begins_again(url: str) -> None:
     process = run(url, "5")
     assert process.returncode == -9
     database = await open_at(url)
@@ -106,7 +106,7 @@ async def test_a_first_start_killed_in_the_middle_begins_again(url: str) -> None
     await database.close()
 
 
-async def test_a_step_that_fails_leaves_the_old_version(url: str, tmp_path: Path) -> None:
+async def test_failed_step_leaves_the_old_version(url: str, tmp_path: Path) -> None:
     await old_database(url)
     folder = tmp_path / "broken"
     folder.mkdir()
@@ -120,7 +120,7 @@ async def test_a_step_that_fails_leaves_the_old_version(url: str, tmp_path: Path
     await database.close()
 
 
-async def test_sqlite_keeps_a_whole_copy_beside_the_database(sqlite_url: str, tmp_path: Path) -> None:
+async def test_sqlite_backup_is_a_whole_copy_beside_the_database(sqlite_url: str, tmp_path: Path) -> None:
     await old_database(sqlite_url)
     stale = tmp_path / "bridge.db.before-version-1"
     stale.write_bytes(b"of an earlier try")
@@ -132,7 +132,7 @@ async def test_sqlite_keeps_a_whole_copy_beside_the_database(sqlite_url: str, tm
     await copy.close()
 
 
-async def test_postgresql_keeps_a_copy_in_a_schema_of_its_own(postgres_url: str) -> None:
+async def test_postgresql_backup_is_a_schema_beside_the_database(postgres_url: str) -> None:
     await old_database(postgres_url)
     database = await open_at(postgres_url, schema=NEXT_SCHEMA)
     assert database.backup is not None and database.backup.endswith("_before_version_1")
@@ -143,7 +143,7 @@ async def test_postgresql_keeps_a_copy_in_a_schema_of_its_own(postgres_url: str)
     await database.close()
 
 
-async def test_a_schema_of_somebody_else_is_not_overwritten_by_the_copy(postgres_url: str) -> None:
+async def test_backup_does_not_overwrite_a_foreign_schema(postgres_url: str) -> None:
     await old_database(postgres_url)
     schema = (await run_at(postgres_url, "SELECT current_schema()"))[0][0]
     await run_at(postgres_url, f"CREATE SCHEMA {schema}_before_version_1")
@@ -154,14 +154,14 @@ async def test_a_schema_of_somebody_else_is_not_overwritten_by_the_copy(postgres
     await database.close()
 
 
-async def test_a_newer_database_is_refused_with_the_remedy(url: str) -> None:
+async def test_newer_database_is_refused_with_a_remedy(url: str) -> None:
     await (await open_at(url, schema=NEXT_SCHEMA)).close()
     refusal = await refused(url)
     assert refusal.exit_code == 15
     assert "version 2" in refusal.what and "newer release" in refusal.remedy
 
 
-async def test_a_newer_database_that_says_it_is_compatible_is_used(url: str, tmp_path: Path) -> None:
+async def test_newer_compatible_database_is_opened(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "compatible"
     folder.mkdir()
     for path in NEXT_SCHEMA.iterdir():
@@ -174,7 +174,7 @@ async def test_a_newer_database_that_says_it_is_compatible_is_used(url: str, tmp
     await database.close()
 
 
-async def test_the_database_of_another_profile_is_refused(url: str) -> None:
+async def test_database_of_another_profile_is_refused(url: str) -> None:
     await old_database(url)
     refusal = await refused(url, profile_id="partner")
     assert refusal.exit_code == 15
@@ -182,7 +182,7 @@ async def test_the_database_of_another_profile_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize("table", ["version", "schema_version"])
-async def test_a_foreign_database_is_refused_and_left_as_it_was(url: str, table: str) -> None:
+async def test_foreign_database_is_refused_unchanged(url: str, table: str) -> None:
     await raw(url, f"CREATE TABLE {table} (version INTEGER)")
     refusal = await refused(url)
     assert refusal.exit_code == 15 and "not the bridge's" in refusal.what
@@ -190,14 +190,14 @@ async def test_a_foreign_database_is_refused_and_left_as_it_was(url: str, table:
     await raw(url, "CREATE TABLE thing (x INTEGER)")  # it was not made
 
 
-async def test_foreign_tables_beside_ours_are_refused_by_name(url: str) -> None:
+async def test_foreign_tables_are_named_in_the_refusal(url: str) -> None:
     await old_database(url)
     await raw(url, "CREATE TABLE wordpress (x INTEGER)")
     refusal = await refused(url)
     assert refusal.exit_code == 15 and "wordpress" in refusal.what
 
 
-async def test_a_file_that_is_no_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:
+async def test_file_that_is_not_a_database_is_refused(sqlite_url: str, tmp_path: Path) -> None:
     (tmp_path / "bridge.db").write_bytes(b"My diary. " * 1000)
     assert (await refused(sqlite_url)).exit_code == 14
     assert (tmp_path / "bridge.db").read_bytes() == b"My diary. " * 1000
@@ -216,9 +216,7 @@ async def test_a_file_that_is_no_database_is_refused(sqlite_url: str, tmp_path: 
         ({"0001-a.sql": "-- no full stop\n"}, "not a sentence"),
     ],
 )
-def test_schema_files_are_numbered_and_start_with_a_sentence(
-    tmp_path: Path, files: dict[str, str], message: str
-) -> None:
+def test_schema_files_are_numbered_and_described(tmp_path: Path, files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=message):

@@ -17,7 +17,7 @@ from bridge.store.database import Database
 from bridge.store.errors import Fenced
 from bridge.store.postgres import PostgresEngine
 from bridge.store.sqlite import SqliteEngine
-from tests.store.cut import Cut, cable
+from tests.store.cut_proxy import Cut, cable
 from tests.store.engines import run_at
 from tests.store.support import open_at, put, versions
 
@@ -34,7 +34,7 @@ async def on_writing_connection(database: Database, change: Any) -> None:
 
 
 @pytest.mark.fault("F25")
-async def test_a_refused_commit_is_try_again_and_leaves_nothing(sqlite_url: str) -> None:
+async def test_refused_commit_is_try_again_and_stores_nothing(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     await on_writing_connection(database, lambda connection: connection.set_commit_hook(lambda: True))
     results = await asyncio.gather(*(database.commit(put(key)) for key in (1, 2)), return_exceptions=True)
@@ -46,7 +46,7 @@ async def test_a_refused_commit_is_try_again_and_leaves_nothing(sqlite_url: str)
 
 
 @pytest.mark.fault("F25")
-async def test_a_full_disk_is_try_again_until_there_is_room(sqlite_url: str) -> None:
+async def test_full_disk_is_try_again_until_there_is_room(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     await on_writing_connection(database, lambda connection: connection.pragma("max_page_count", 1))
     big = 200_000
@@ -65,7 +65,7 @@ def _fat(key: int, size: int) -> Any:
 
 
 @pytest.mark.fault("F24")
-async def test_another_writer_in_the_way_is_try_again(sqlite_url: str) -> None:
+async def test_lock_of_another_writer_is_try_again(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     await on_writing_connection(database, lambda connection: connection.set_busy_timeout(0))
     with closing(apsw.Connection(sqlite_url.partition(":")[2])) as other:
@@ -111,9 +111,7 @@ def sick_disk() -> Iterator[SickDisk]:
 
 
 @pytest.mark.fault("F25")
-async def test_a_failed_sync_is_an_unknown_outcome_that_the_key_answers(
-    sick_disk: SickDisk, sqlite_url: str
-) -> None:
+async def test_failed_fsync_is_resolved_by_key(sick_disk: SickDisk, sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     await database.commit(put(1))
     SickFile.failures = 1
@@ -130,7 +128,7 @@ async def test_a_failed_sync_is_an_unknown_outcome_that_the_key_answers(
 @pytest.mark.fault("F26")
 @pytest.mark.parametrize("cut", [Cut.BEFORE, Cut.AFTER])
 @pytest.mark.parametrize("units", [1, 3])
-async def test_a_connection_lost_around_the_commit_is_answered_by_the_key(
+async def test_connection_lost_around_commit_is_resolved_by_key(
     postgres_url: str, tmp_path: Path, cut: Cut, units: int
 ) -> None:
     async with cable(postgres_url, tmp_path) as (laid, url):
@@ -164,7 +162,7 @@ async def test_connections_killed_before_a_commit_are_replaced(postgres_url: str
 
 @pytest.mark.fault("F26")
 @pytest.mark.parametrize("noticed", [True, False])
-async def test_a_reading_connection_killed_while_idle_is_replaced(postgres_url: str, noticed: bool) -> None:
+async def test_reader_killed_while_idle_is_replaced(postgres_url: str, noticed: bool) -> None:
     database = await open_at(postgres_url)
     await database.commit(put(1))
     assert await versions(database) == {1: 1}
@@ -172,14 +170,16 @@ async def test_a_reading_connection_killed_while_idle_is_replaced(postgres_url: 
         await run_at(postgres_url, KILL_ALL)
     else:
         assert isinstance(database.engine, PostgresEngine)
-        for connection in database.engine._readers._idle:
+        aborted = [holder._con for holder in database.engine._readers._pool._holders if holder._con]
+        for connection in aborted:
             connection._transport.abort()
+        assert aborted
     assert await versions(database) == {1: 1}
     await database.close()
 
 
 @pytest.mark.fault("F26")
-async def test_a_connection_killed_in_the_middle_of_a_batch_is_try_again(postgres_url: str) -> None:
+async def test_connection_killed_during_a_batch_is_try_again(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     holder = await asyncpg.connect(postgres_url)
     await holder.execute("BEGIN")
@@ -202,7 +202,7 @@ async def test_a_connection_killed_in_the_middle_of_a_batch_is_try_again(postgre
 
 
 @pytest.mark.fault("F27")
-async def test_a_server_that_takes_no_connections_is_try_again_and_comes_back(
+async def test_server_without_free_connections_is_try_again(
     postgres_database_url: str,
 ) -> None:
     database = await open_at(postgres_database_url)
@@ -223,7 +223,7 @@ async def test_a_server_that_takes_no_connections_is_try_again_and_comes_back(
 
 
 @pytest.mark.fault("F29")
-async def test_a_lost_lock_that_nobody_took_is_taken_again(postgres_url: str) -> None:
+async def test_lost_lock_is_taken_again(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     await run_at(postgres_url, KILL_ALL)
     await database.changed()  # whatever was missed meanwhile
@@ -234,7 +234,7 @@ async def test_a_lost_lock_that_nobody_took_is_taken_again(postgres_url: str) ->
 
 
 @pytest.mark.fault("F29")
-async def test_whoever_lost_the_lock_to_another_writes_nothing_more(postgres_url: str) -> None:
+async def test_lock_taken_by_another_process_fences_the_writer(postgres_url: str) -> None:
     first = await open_at(postgres_url)
     await first.commit(put(1))
     assert isinstance(first.engine, PostgresEngine)
@@ -252,7 +252,7 @@ async def test_whoever_lost_the_lock_to_another_writes_nothing_more(postgres_url
 
 
 @pytest.mark.fault("F29")
-async def test_a_lost_lock_that_was_not_noticed_is_found_by_the_lease(postgres_url: str) -> None:
+async def test_unnoticed_lock_loss_is_detected_by_the_lease(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     await run_at(postgres_url, "UPDATE store_lease SET lease_epoch = lease_epoch + 1")
     results = await asyncio.gather(*(database.commit(put(key)) for key in (1, 2)), return_exceptions=True)
@@ -262,7 +262,7 @@ async def test_a_lost_lock_that_was_not_noticed_is_found_by_the_lease(postgres_u
 
 
 @pytest.mark.parametrize("merged", [True, False])
-async def test_a_guard_holds_until_the_commit(postgres_url: str, merged: bool) -> None:
+async def test_guard_holds_until_commit(postgres_url: str, merged: bool) -> None:
     from tests.store.support import CHANGE, OWNER, thing, unit
 
     database = await open_at(postgres_url)

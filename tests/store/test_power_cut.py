@@ -90,13 +90,13 @@ async def confirmed_and_left(
 
 
 @pytest.mark.fault("F13")
-async def test_what_was_confirmed_survives_a_power_cut(sqlite_url: str, copies: Path) -> None:
+async def test_confirmed_units_survive_a_power_cut(sqlite_url: str, copies: Path) -> None:
     confirmed, found = await confirmed_and_left(sqlite_url, copies, synchronous=2)
     assert len(confirmed) == UNITS
     assert found == confirmed
 
 
 @pytest.mark.fault("F13")
-async def test_without_full_synchronisation_the_same_cut_loses_units(sqlite_url: str, copies: Path) -> None:
+async def test_power_cut_loses_units_without_full_synchronisation(sqlite_url: str, copies: Path) -> None:
     confirmed, found = await confirmed_and_left(sqlite_url, copies, synchronous=1)
     assert len(found) < len(confirmed), "the test of the power cut does not bite"

@@ -27,18 +27,18 @@ SAFE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("version", ["3.51.3", "3.51.4", "3.54.1", "3.100.0", "4.0.0"])
-def test_a_new_enough_sqlite_is_taken(version: str) -> None:
+def test_recent_sqlite_is_accepted(version: str) -> None:
     check_engine(version)
 
 
 @pytest.mark.parametrize("version", ["3.51.2", "3.40.1", "3.7.0", "2.99.99"])
-def test_a_sqlite_that_can_corrupt_a_database_is_refused(version: str) -> None:
+def test_sqlite_that_can_corrupt_databases_is_refused(version: str) -> None:
     with pytest.raises(Misconfigured) as refusal:
         check_engine(version)
     assert refusal.value.exit_code == 14 and version in refusal.value.what
 
 
-async def test_sqlite_runs_with_the_settings_that_make_a_commit_last(sqlite_url: str) -> None:
+async def test_sqlite_uses_durable_settings(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     assert isinstance(database.engine, SqliteEngine)
     names = ["journal_mode", "synchronous", "foreign_keys", "secure_delete"]
@@ -47,7 +47,7 @@ async def test_sqlite_runs_with_the_settings_that_make_a_commit_last(sqlite_url:
     await database.close()
 
 
-async def test_a_server_that_may_lose_commits_is_refused() -> None:
+async def test_server_that_may_lose_commits_is_refused() -> None:
     with running_server("fsync = off") as server:
         with pytest.raises(Misconfigured, match="fsync=off") as refusal:
             await open_at(await server.new_database())
@@ -61,7 +61,7 @@ async def test_a_server_that_may_lose_commits_is_refused() -> None:
         ("default_transaction_read_only = on", "replica"),
     ],
 )
-async def test_the_very_session_that_writes_is_checked(
+async def test_safety_is_checked_in_the_writing_session(
     postgres: PostgresServer, postgres_database_url: str, setting: str, message: str
 ) -> None:
     name = postgres_database_url.partition("?")[0].rpartition("/")[2]
@@ -102,23 +102,21 @@ def test_each_unsafe_setting_is_refused(change: dict[str, Any]) -> None:
         "postgres://bridge:secret@[::/bridge",
     ],
 )
-async def test_an_address_that_leads_nowhere_is_refused_without_its_secret(address: str) -> None:
+async def test_unreachable_address_is_refused_without_its_password(address: str) -> None:
     with pytest.raises(Misconfigured) as refusal:
         await open_at(address)
     assert refusal.value.exit_code == 14
     assert "secret" not in str(refusal.value)
 
 
-def test_an_address_as_other_bridges_write_it_is_understood() -> None:
+def test_address_in_the_form_of_other_bridges_is_accepted() -> None:
     wanted = Path("/data/bridge.db")
     assert sqlite_path("sqlite3-fk-wal:/data/bridge.db") == wanted
     assert sqlite_path("sqlite3-fk-wal:file:/data/bridge.db?_txlock=immediate") == wanted
 
 
 @pytest.mark.parametrize(("allowed", "opened"), [(1, 3), (3, 3), (5, 5)])
-async def test_postgresql_sees_no_more_connections_than_allowed(
-    postgres_url: str, allowed: int, opened: int
-) -> None:
+async def test_connection_limit_is_kept_on_postgresql(postgres_url: str, allowed: int, opened: int) -> None:
     database = await open_at(postgres_url, connections=allowed)
     slow = "SELECT version FROM thing WHERE EXISTS (SELECT pg_sleep(0.05))"
     await asyncio.gather(*(database.read(slow) for _ in range(3 * opened)))

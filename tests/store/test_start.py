@@ -44,7 +44,7 @@ async def held(url: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def test_a_locked_database_cannot_be_changed_at_a_start_and_that_is_told(url: str) -> None:
+async def test_database_locked_at_start_is_reported(url: str) -> None:
     database = await open_at(url)
     await database.commit(put(1))
     await database.close()
@@ -57,14 +57,14 @@ async def test_a_locked_database_cannot_be_changed_at_a_start_and_that_is_told(u
     await database.close()
 
 
-async def test_a_file_that_another_program_is_just_making_is_told_the_same(sqlite_url: str) -> None:
+async def test_file_being_made_by_another_program_is_reported(sqlite_url: str) -> None:
     async with held(sqlite_url):
         with pytest.raises(Misconfigured, match="another program has it locked") as refusal:
             await open_at(sqlite_url)
     assert refusal.value.exit_code == 14
 
 
-async def test_a_commit_that_the_start_needs_meets_the_lock(sqlite_url: str) -> None:
+async def test_locked_commit_at_start_is_reported(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     async with held(sqlite_url):
         with pytest.raises(Misconfigured, match="another program has it locked") as refusal:
@@ -86,7 +86,7 @@ async def test_a_commit_that_the_start_needs_meets_the_lock(sqlite_url: str) -> 
         (Misconfigured("a", "b", "c", exit_code=41), 41, "a: b c"),
     ],
 )
-async def test_whatever_the_database_says_at_a_start_is_told_to_the_admin(
+async def test_every_database_error_at_start_is_reported(
     sqlite_url: str, error: BridgeError, code: int, words: str
 ) -> None:
     database = await open_at(sqlite_url)
@@ -98,7 +98,7 @@ async def test_whatever_the_database_says_at_a_start_is_told_to_the_admin(
     await database.close()
 
 
-async def test_a_mistake_of_ours_stays_one(url: str) -> None:
+async def test_own_mistake_is_not_misconfigured(url: str) -> None:
     database = await open_at(url)
     for mistake in (ValueError("x"), apsw.SQLError("x"), asyncpg.UndefinedTableError("x")):
         assert database.engine.unusable(mistake) is None
@@ -108,21 +108,21 @@ async def test_a_mistake_of_ours_stays_one(url: str) -> None:
     await database.close()
 
 
-async def test_what_the_file_system_refuses_is_told(sqlite_url: str) -> None:
+async def test_file_system_error_is_reported(sqlite_url: str) -> None:
     sqlite_path(sqlite_url).symlink_to("elsewhere")
     with pytest.raises(Misconfigured, match="not a database that can be used") as refusal:
         await open_at(sqlite_url)
     assert refusal.value.exit_code == 14
 
 
-async def test_what_is_no_database_is_told(sqlite_url: str) -> None:
+async def test_file_that_is_not_a_database_is_reported(sqlite_url: str) -> None:
     sqlite_path(sqlite_url).write_text("not a database " * 1000)
     with pytest.raises(Misconfigured, match=r"not a database of this bridge.* Name another") as refusal:
         await open_at(sqlite_url)
     assert refusal.value.exit_code == 14
 
 
-async def test_a_full_disk_is_told(sqlite_url: str) -> None:
+async def test_full_disk_is_reported(sqlite_url: str) -> None:
     database = await open_at(sqlite_url)
     assert isinstance(database.engine, SqliteEngine)
     told = database.engine.unusable(apsw.FullError("database or disk is full"))
@@ -143,7 +143,7 @@ async def test_a_full_disk_is_told(sqlite_url: str) -> None:
         (ssl.SSLError(1, "WRONG_VERSION"), "no TLS, or none that is trusted"),
     ],
 )
-def test_why_postgresql_cannot_be_used_is_said_in_words(error: Exception, words: str) -> None:
+def test_postgresql_errors_are_explained(error: Exception, words: str) -> None:
     told = str(postgres_connections.unusable("postgres://u:hush@h/d", error))
     assert words in told
     assert "hush" not in told and type(error).__name__ not in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,22 +16,18 @@ from bridge.store.tables import accounts, contacts, entries, installation, messa
 COLUMNS = load_schema().columns
 TABLES = (accounts, contacts, entries, installation, messages)
 
-ADD_AND_REMEMBER = (entries.ADD, entries.REMEMBER)
-WRITES_FOR_AN_ACCOUNT = {
-    "arrive",
-    "seal",
-    "renew",
-    "meet",
-    "open",
-    "await",
-    "portal",
-    "keys",
-    "prekeys",
-    "uploaded",
-    "enlisted",
-    "left",
+ADD_AND_REMEMBER = (entries.ADD, entries.ADD_SEEN)
+GUARDED = {
+    *("arrive", "open", "await", "shown", "identity", "know", "meet"),
+    *("seal", "accepted", "changed", "renew", "waiting", "portal"),
+    *("keys", "prekeys", "uploaded", "enlisted", "account-state", "connected", "leave", "left"),
 }
-"""Kinds that move keys, sessions or messages: another owner's epoch stops them."""
+UNGUARDED = {
+    *("install", "take-over", "expire"),
+    *("intake", "settle", "owe", "postpone"),
+    *("agree", "manage", "unmanage", "talked"),
+}
+"""They change the journal, rooms of the bot, an account that is new, or all accounts of an owner."""
 
 
 def declared() -> dict[str, Statement]:
@@ -59,38 +56,63 @@ def test_every_statement_is_used_by_a_kind(name: str) -> None:
     assert declared()[name] in list(used())
 
 
-def test_every_statement_that_counts_names_its_error() -> None:
+def test_every_counting_statement_names_its_error() -> None:
     assert [s.sql for s in declared().values() if (s.expect is None) != (s.error is None)] == []
 
 
-def test_kinds_hold_no_statement_of_their_own() -> None:
+def test_kinds_use_declared_statements_only() -> None:
     assert [s.sql for s in used() if s not in declared().values()] == []
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
-def test_whoever_adds_an_entry_remembers_it_for_ever(kind: Kind) -> None:
+def test_every_added_entry_is_remembered(kind: Kind) -> None:
     statements = list(kind.statements.values())
-    assert (entries.ADD in statements) == (entries.REMEMBER in statements)
+    assert (entries.ADD in statements) == (entries.ADD_SEEN in statements)
     if entries.ADD in statements:
-        assert statements.index(entries.ADD) < statements.index(entries.REMEMBER), "it would hide its own"
+        assert statements.index(entries.ADD) < statements.index(entries.ADD_SEEN), "it would hide its own"
 
 
-def test_the_pump_is_woken_by_every_kind_that_adds_entries_and_by_no_other() -> None:
+def test_only_kinds_that_add_entries_wake_the_pump() -> None:
     adding = {kind.name for kind in kinds.ALL if "INSERT INTO entry " in str(list(kind.statements.values()))}
     assert adding == kinds.WAKES
     assert {"intake", "arrive", "settle", "owe"} <= kinds.WAKES
     assert "postpone" not in kinds.WAKES
 
 
-def test_whatever_writes_for_an_account_is_fenced_first() -> None:
-    fenced = {kind.name for kind in kinds.ALL if accounts.FENCE in kind.statements.values()}
-    assert fenced == WRITES_FOR_AN_ACCOUNT
-    for kind in kinds.ALL:
-        if kind.name in fenced:
-            assert next(iter(kind.statements.values())) == accounts.FENCE
+def test_every_kind_is_guarded_or_needs_no_guard() -> None:
+    names = {kind.name for kind in kinds.ALL}
+    assert names == GUARDED | UNGUARDED
+    assert {kind.name for kind in kinds.ALL if "fence" in kind.statements} == GUARDED
 
 
-def test_leaving_destroys_the_rows_of_an_account_in_every_table_but_the_proof_of_agreement() -> None:
+@pytest.mark.parametrize("name", sorted(GUARDED))
+def test_guard_is_the_first_statement(name: str) -> None:
+    kind = next(kind for kind in kinds.ALL if kind.name == name)
+    assert next(iter(kind.statements.items())) == ("fence", accounts.FENCE)
+
+
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+def test_statement_outside_guarded_kinds_changes_no_row_of_an_account(kind: Kind) -> None:
+    of_accounts = r"(INTO|UPDATE|FROM) (account|contact|session|prekey|message)\b"
+    for statement in kind.statements.values():
+        changes = re.match(r"(INSERT|UPDATE|DELETE) ", statement.sql) and re.search(
+            of_accounts, statement.sql
+        )
+        if kind.name in UNGUARDED and changes:
+            assert statement in (accounts.ADD, accounts.TAKE_OVER, messages.CLEAR_BODIES)
+
+
+@pytest.mark.parametrize("name", sorted(GUARDED))
+def test_unit_that_changes_an_account_needs_its_fence(name: str) -> None:
+    kind = next(kind for kind in kinds.ALL if kind.name == name)
+    for each in kinds._GUARDED[name]:
+        with pytest.raises(ValueError, match="without its fence"):
+            kinds.unit(kind, **{each: [{}]})
+        assert kinds.unit(kind, fence=[{}], **{each: [{}]}).kind is kind
+    assert kinds._GUARDED[name]
+
+
+def test_leaving_deletes_every_row_but_the_agreement() -> None:
     of_accounts = {name for name, columns in COLUMNS.tables.items() if "account_id" in columns}
     destroyed = {
         table
@@ -102,6 +124,6 @@ def test_leaving_destroys_the_rows_of_an_account_in_every_table_but_the_proof_of
     assert accounts.DESTROY_KEYS in kinds.LEFT.statements.values()
 
 
-def test_a_unit_has_rows_only_for_statements_of_its_kind() -> None:
+def test_unit_with_unknown_statement_is_rejected() -> None:
     with pytest.raises(ValueError, match=r"settle has no statement \['seal'\]"):
         kinds.unit(kinds.SETTLE, settle=[], seal=[])

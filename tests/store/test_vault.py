@@ -22,7 +22,7 @@ def vaults() -> tuple[Vault, AccountVault, AccountVault, CountedRandom]:
     return vault, one, other, random
 
 
-def test_a_sealed_cell_opens_in_its_place() -> None:
+def test_sealed_cell_opens_in_its_place() -> None:
     _, one, _, random = vaults()
     sealed = one.seal("entry.body", b"row", CANARY, random)
     assert CANARY not in sealed
@@ -31,7 +31,7 @@ def test_a_sealed_cell_opens_in_its_place() -> None:
 
 
 @pytest.mark.threat("S27")
-def test_a_cell_copied_to_another_place_does_not_open() -> None:
+def test_cell_copied_to_another_place_does_not_open() -> None:
     _, one, other, random = vaults()
     sealed = one.seal("entry.body", b"row", CANARY, random)
     for vault, column, row in [
@@ -44,7 +44,7 @@ def test_a_cell_copied_to_another_place_does_not_open() -> None:
             vault.open(column, row, sealed)
 
 
-def test_the_same_key_under_another_account_does_not_open() -> None:
+def test_account_key_does_not_open_for_another_account() -> None:
     random = CountedRandom()
     one, other = AccountVault(bytes(32), A), AccountVault(bytes(32), B)
     with pytest.raises(Unreadable):
@@ -52,7 +52,7 @@ def test_the_same_key_under_another_account_does_not_open() -> None:
 
 
 @pytest.mark.parametrize("position", [0, 1, 12, 13, -17, -16, -1])
-def test_a_damaged_cell_does_not_open(position: int) -> None:
+def test_damaged_cell_does_not_open(position: int) -> None:
     _, one, _, random = vaults()
     sealed = bytearray(one.seal("t.c", b"row", CANARY, random))
     sealed[position] ^= 1
@@ -61,18 +61,18 @@ def test_a_damaged_cell_does_not_open(position: int) -> None:
 
 
 @pytest.mark.parametrize("length", range(30))
-def test_a_cell_cut_short_does_not_open(length: int) -> None:
+def test_truncated_cell_does_not_open(length: int) -> None:
     _, one, _, random = vaults()
     with pytest.raises(Unreadable):
         one.open("t.c", b"row", one.seal("t.c", b"row", CANARY, random)[:length])
 
 
-def test_the_same_plaintext_is_sealed_differently_each_time() -> None:
+def test_sealing_is_randomised() -> None:
     _, one, _, random = vaults()
     assert one.seal("t.c", b"", CANARY, random) != one.seal("t.c", b"", CANARY, random)
 
 
-def test_a_wrapped_key_is_its_accounts_and_its_master_keys() -> None:
+def test_wrapped_key_is_bound_to_account_and_master_key() -> None:
     random = CountedRandom()
     vault = Vault(bytes(32))
     wrapped = vault.new_account_key(A, random)
@@ -83,12 +83,12 @@ def test_a_wrapped_key_is_its_accounts_and_its_master_keys() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
-def test_a_key_of_another_length_is_refused(length: int) -> None:
+def test_key_of_another_length_is_rejected(length: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Vault(bytes(length))
 
 
-def test_what_belongs_to_the_installation_is_sealed_under_its_name() -> None:
+def test_installation_values_are_bound_to_their_name() -> None:
     vault, *_, random = vaults()
     sealed = vault.seal("signing key", CANARY, random)
     assert vault.open("signing key", sealed) == CANARY
@@ -97,7 +97,7 @@ def test_what_belongs_to_the_installation_is_sealed_under_its_name() -> None:
 
 
 @pytest.mark.threat("S30")
-def test_anybody_can_seal_to_the_keeper_and_only_the_keeper_opens() -> None:
+def test_sealed_box_opens_for_the_keeper_only() -> None:
     vault, *_, random = vaults()
     wrapped = vault.new_keeper_key(random)
     keeper = vault.keeper(wrapped)
@@ -116,7 +116,7 @@ def test_anybody_can_seal_to_the_keeper_and_only_the_keeper_opens() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 47, 48, 60])
-def test_a_damaged_box_does_not_open(length: int) -> None:
+def test_damaged_box_does_not_open(length: int) -> None:
     vault, *_, random = vaults()
     keeper = vault.keeper(vault.new_keeper_key(random))
     for sealed in (keeper.seal(ROW, CANARY), keeper.keep(ROW, CANARY)):
@@ -128,7 +128,7 @@ def test_a_damaged_box_does_not_open(length: int) -> None:
             keeper.open(ROW, sealed[:-1] + bytes([sealed[-1] ^ 1]))
 
 
-def test_no_secret_is_in_a_repr() -> None:
+def test_repr_hides_secrets() -> None:
     vault, one, _, random = vaults()
     keeper = vault.keeper(vault.new_keeper_key(random))
     assert "_private" not in repr(keeper)
@@ -137,9 +137,7 @@ def test_no_secret_is_in_a_repr() -> None:
 
 @pytest.mark.threat("S27")
 @pytest.mark.threat("S29")
-async def test_nothing_sealed_is_in_the_files_and_nothing_deleted_stays(
-    sqlite_url: str, tmp_path: Path
-) -> None:
+async def test_files_hold_no_plaintext_and_nothing_deleted(sqlite_url: str, tmp_path: Path) -> None:
     _, one, _, random = vaults()
     sealed = [one.seal("thing.body", bytes([key]), CANARY * 50, random) for key in range(40)]
     database = await open_at(sqlite_url)

@@ -47,14 +47,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_whatever_waits_is_committed_together(database: Database) -> None:
+async def test_waiting_units_are_committed_together(database: Database) -> None:
     before = database.writer.commits
     await asyncio.gather(*(database.commit(put(key)) for key in range(100)))
     assert database.writer.commits - before <= 2
     assert len(await versions(database)) == 100
 
 
-async def test_units_that_come_during_a_commit_form_the_next_batch() -> None:
+async def test_units_arriving_during_a_commit_form_the_next_batch() -> None:
     engine, one = held()
     first = asyncio.create_task(one.commit(put(0)))
     await settle()
@@ -66,7 +66,7 @@ async def test_units_that_come_during_a_commit_form_the_next_batch() -> None:
     await one.close()
 
 
-async def test_a_batch_is_bounded_in_units_and_bytes() -> None:
+async def test_batch_is_bounded_in_units_and_bytes() -> None:
     engine, one = held()
     engine.gate.set()
     await asyncio.gather(*(one.commit(put(key)) for key in range(writer.BATCH_UNITS + 1)))
@@ -81,7 +81,7 @@ async def test_a_batch_is_bounded_in_units_and_bytes() -> None:
     await one.close()
 
 
-async def test_a_full_queue_refuses_what_comes_next() -> None:
+async def test_full_queue_refuses_new_units() -> None:
     engine, one = held()
     first = asyncio.create_task(one.commit(put(0)))
     await settle()
@@ -95,7 +95,7 @@ async def test_a_full_queue_refuses_what_comes_next() -> None:
     await one.close()
 
 
-async def test_a_queue_is_full_by_bytes_too() -> None:
+async def test_queue_is_bounded_in_bytes() -> None:
     engine, one = held()
     first = asyncio.create_task(one.commit(put(0)))
     await settle()
@@ -111,7 +111,7 @@ async def test_a_queue_is_full_by_bytes_too() -> None:
 
 @pytest.mark.fault("F30")
 @pytest.mark.parametrize("steps", range(8))
-async def test_a_cancelled_caller_does_not_cancel_its_commit(database: Database, steps: int) -> None:
+async def test_cancelled_caller_does_not_cancel_its_commit(database: Database, steps: int) -> None:
     task = asyncio.create_task(database.commit(put(1)))
     for _ in range(steps + 1):
         await asyncio.sleep(0)
@@ -123,7 +123,7 @@ async def test_a_cancelled_caller_does_not_cancel_its_commit(database: Database,
 
 
 @pytest.mark.fault("F26")
-async def test_a_batch_of_unknown_outcome_is_try_again_for_each_of_its_units() -> None:
+async def test_unknown_outcome_is_try_again_for_every_unit_of_a_batch() -> None:
     engine, one = held()
     engine.failures.append(OSError("the cable"))
     tasks = [asyncio.create_task(one.commit(put(key))) for key in range(3)]
@@ -136,7 +136,7 @@ async def test_a_batch_of_unknown_outcome_is_try_again_for_each_of_its_units() -
     await one.close()
 
 
-async def test_a_fenced_batch_says_so() -> None:
+async def test_fenced_batch_raises_fenced() -> None:
     engine, one = held()
     engine.gate.set()
     engine.failures.append(Fenced("gone"))
@@ -145,7 +145,7 @@ async def test_a_fenced_batch_says_so() -> None:
     await one.close()
 
 
-async def test_closing_commits_what_is_queued_and_takes_no_more(url: str) -> None:
+async def test_close_commits_the_queue_and_accepts_no_more(url: str) -> None:
     database = await open_at(url)
     tasks = [asyncio.create_task(database.commit(put(key))) for key in range(5)]
     await asyncio.sleep(0)
@@ -158,7 +158,7 @@ async def test_closing_commits_what_is_queued_and_takes_no_more(url: str) -> Non
     await again.close()
 
 
-async def test_a_woken_consumer_misses_no_commit(database: Database) -> None:
+async def test_woken_consumer_misses_no_commit(database: Database) -> None:
     def intake(key: int) -> Unit:
         from tests.store.support import INTAKE
 

@@ -1,1 +1,1 @@
-"""One file a table: its rows as values, its statements, its reads."""
+"""The tables: their rows as values, their statements, their reads."""

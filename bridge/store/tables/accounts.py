@@ -43,6 +43,11 @@ class Account:
             login=Jid.parse(str(login)) if login else None,
         )
 
+    @property
+    def fence(self) -> Row:
+        """The row of the guard for units that change rows of the account."""
+        return {"account_id": self.account_id, "epoch": self.epoch}
+
     def to_row(self) -> Row:
         """The row of the table."""
         return {**self.__dict__, "state": self.state.value, "login": str(self.login) if self.login else None}
@@ -52,10 +57,11 @@ FENCE = Statement(
     "SELECT account_id FROM account WHERE account_id = :account_id AND epoch = :epoch",
     expect=1,
     error=Fenced,
+    merge_by=(),
 )
-"""The guard of every unit that writes for an account: another owner has raised the epoch since."""
+"""The guard of every unit that changes rows of an account: fails once another owner has raised the epoch."""
 
-OPEN = Statement(
+ADD = Statement(
     """INSERT INTO account (account_id, user_id, network, state, identifier, shown_name, room_id, data_key,
            own_keys, login, owner, epoch, next_prekey_id, last_connected_at, state_changed_at)
        VALUES (:account_id, :user_id, :network, :state, :identifier, :shown_name, :room_id, :data_key,
@@ -63,76 +69,84 @@ OPEN = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("account_id",),
 )
 
-ALONE = Statement(
+NO_OTHER_USER = Statement(
     "SELECT account_id FROM account WHERE state <> 'left' AND user_id <> :user_id", expect=0, error=Stale
 )
-"""With personal custody: nobody else has an account."""
+"""Personal custody: no other user has an account."""
 
-AGREE = Statement(
+ADD_AGREEMENT = Statement(
     """INSERT INTO agreement (agreement_id, account_id, text_version, agreed_at, withdrawn_at)
-       VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)"""
+       VALUES (:agreement_id, :account_id, :text_version, :agreed_at, :withdrawn_at)""",
+    merge_by=("agreement_id",),
 )
 
-WITHDRAW = Statement(
+WITHDRAW_AGREEMENT = Statement(
     "UPDATE agreement SET withdrawn_at = :withdrawn_at"
-    " WHERE account_id = :account_id AND withdrawn_at IS NULL"
+    " WHERE account_id = :account_id AND withdrawn_at IS NULL",
+    merge_by=("account_id",),
 )
 
-CHANGE_STATE = Statement(
+SET_STATE = Statement(
     """UPDATE account SET state = :state, state_changed_at = :state_changed_at
        WHERE account_id = :account_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
-KEEP_KEYS = Statement(
+SET_KEYS = Statement(
     "UPDATE account SET own_keys = :own_keys WHERE account_id = :account_id AND own_keys IS NULL",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
 DESTROY_KEYS = Statement(
     "UPDATE account SET own_keys = NULL, data_key = :data_key WHERE account_id = :account_id"
 )
-"""Without the wrapped data key nothing that was sealed for the account can be read again."""
+"""Without the wrapped data key, nothing sealed for the account can be read."""
 
-TALKED_IN = Statement(
-    """UPDATE account SET room_id = :room_id
-       WHERE user_id = :user_id AND network = :network AND state <> 'left'"""
-)
-"""Where the user and the bot talk now; empty: nowhere, until there is something to say."""
-
-LOGIN = Statement("UPDATE account SET login = :login WHERE account_id = :account_id")
-
-CONNECTED = Statement(
-    "UPDATE account SET last_connected_at = :last_connected_at WHERE account_id = :account_id"
+SET_LOGIN = Statement(
+    "UPDATE account SET login = :login WHERE account_id = :account_id", merge_by=("account_id",)
 )
 
-COUNT_PREKEYS = Statement(
+SET_CONNECTED_AT = Statement(
+    "UPDATE account SET last_connected_at = :last_connected_at WHERE account_id = :account_id",
+    merge_by=("account_id",),
+)
+
+ADVANCE_PREKEY_ID = Statement(
     """UPDATE account SET next_prekey_id = :next_prekey_id
        WHERE account_id = :account_id AND next_prekey_id = :old_next_prekey_id""",
     expect=1,
     error=Stale,
+    merge_by=("account_id",),
 )
 
 TAKE_OVER = Statement("UPDATE account SET owner = :owner, epoch = epoch + 1 WHERE state <> 'left'")
-"""At start: whoever owned the accounts before can write no more."""
+"""At start: the former owner of the accounts can no longer write."""
 
 ADD_PREKEY = Statement(
     """INSERT INTO prekey (account_id, kind, prekey_id, pair, uploaded, made_at)
-       VALUES (:account_id, :kind, :prekey_id, :pair, :uploaded, :made_at)"""
+       VALUES (:account_id, :kind, :prekey_id, :pair, :uploaded, :made_at)""",
+    merge_by=("account_id",),
 )
 
-SPEND_PREKEY = Statement(
-    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id"
+DELETE_ONE_TIME_PREKEY = Statement(
+    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'one-time' AND prekey_id = :prekey_id",
+    merge_by=("prekey_id",),
 )
 
-UPLOADED_PREKEYS = Statement("UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0")
+MARK_PREKEYS_UPLOADED = Statement(
+    "UPDATE prekey SET uploaded = 1 WHERE account_id = :account_id AND uploaded = 0", merge_by=("account_id",)
+)
 
-RETIRE_PREKEY = Statement(
-    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id"
+DELETE_SIGNED_PREKEY = Statement(
+    "DELETE FROM prekey WHERE account_id = :account_id AND kind = 'signed' AND prekey_id = :prekey_id",
+    merge_by=("account_id",),
 )
 
 DELETE_PREKEYS = Statement("DELETE FROM prekey WHERE account_id = :account_id")

@@ -41,7 +41,7 @@ class SessionRow:
     renewed_at: float | None
 
 
-MEET = Statement(
+ADD = Statement(
     """INSERT INTO contact (contact_id, account_id, jid_digest, facts, ghost, alias, room_id, identity,
            waiting_event, owner_absent, met_at)
        VALUES (:contact_id, :account_id, :jid_digest, :facts, :ghost, :alias, :room_id, :identity,
@@ -49,26 +49,37 @@ MEET = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("contact_id",),
 )
 
-KNOW = Statement("UPDATE contact SET facts = :facts WHERE contact_id = :contact_id")
-NOTE_IDENTITY = Statement("UPDATE contact SET identity = :identity WHERE contact_id = :contact_id")
-ROOM = Statement(
-    "UPDATE contact SET room_id = :room_id, owner_absent = :owner_absent WHERE contact_id = :contact_id"
+SET_FACTS = Statement(
+    "UPDATE contact SET facts = :facts WHERE contact_id = :contact_id", merge_by=("contact_id",)
 )
-WAITING = Statement("UPDATE contact SET waiting_event = :waiting_event WHERE contact_id = :contact_id")
+SET_IDENTITY = Statement(
+    "UPDATE contact SET identity = :identity WHERE contact_id = :contact_id", merge_by=("contact_id",)
+)
+SET_ROOM = Statement(
+    "UPDATE contact SET room_id = :room_id, owner_absent = :owner_absent WHERE contact_id = :contact_id",
+    merge_by=("contact_id",),
+)
+SET_WAITING_EVENT = Statement(
+    "UPDATE contact SET waiting_event = :waiting_event WHERE contact_id = :contact_id",
+    merge_by=("contact_id",),
+)
 
-BEGIN_SESSION = Statement(
+ADD_SESSION = Statement(
     """INSERT INTO session (contact_id, account_id, version, record, renewed_at)
        VALUES (:contact_id, :account_id, :version, :record, :renewed_at) ON CONFLICT DO NOTHING""",
     expect=1,
     error=Stale,
+    merge_by=("contact_id",),
 )
-MOVE_SESSION = Statement(
+UPDATE_SESSION = Statement(
     """UPDATE session SET version = :version, record = :record, renewed_at = :renewed_at
        WHERE contact_id = :contact_id AND version = :old_version""",
     expect=1,
     error=Stale,
+    merge_by=("contact_id",),
 )
 DELETE_SESSIONS = Statement("DELETE FROM session WHERE account_id = :account_id")
 DELETE_OF_ACCOUNT = Statement("DELETE FROM contact WHERE account_id = :account_id")

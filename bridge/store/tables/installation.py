@@ -1,14 +1,16 @@
-"""What belongs to the installation itself: wrapped keys and small facts, by name."""
+"""Values of the installation by name: wrapped keys and small facts."""
 
 from __future__ import annotations
 
 from bridge.ports import Statement, Store
 
-KEEP = Statement("INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+ADD = Statement(
+    "INSERT INTO installation (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING", merge_by=("name",)
+)
 
 
 async def is_new(store: Store) -> bool:
-    """Whether nothing was kept yet: no start came so far, so nothing is sealed."""
+    """Whether no value is stored yet: no start has got so far, so nothing is sealed."""
     return not await store.read("SELECT name FROM installation LIMIT 1")
 
 

@@ -1,4 +1,4 @@
-"""What is kept of each message, and the rooms in which people talk to the bot."""
+"""Stored facts about each message, and the rooms in which people talk to the bot."""
 
 from __future__ import annotations
 
@@ -51,19 +51,22 @@ ADD = Statement(
        ON CONFLICT DO NOTHING""",
     expect=1,
     error=AlreadyThere,
+    merge_by=("message_id",),
 )
 
-CHANGE = Statement(
+SET_STATE = Statement(
     """UPDATE message SET state = :state, changed_at = :changed_at
        WHERE message_id = :message_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
-SHOW = Statement(
+SET_SHOWN = Statement(
     """UPDATE message SET state = :state, event_id = :event_id, body = NULL, changed_at = :changed_at
        WHERE message_id = :message_id AND state = :old_state""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
 """An incoming message stands in Matrix now; its plaintext is no longer kept here."""
 
@@ -72,19 +75,24 @@ COUNT_RETRY = Statement(
        WHERE message_id = :message_id AND retries = :old_retries""",
     expect=1,
     error=Stale,
+    merge_by=("message_id",),
 )
-FORGET_BODIES = Statement(
-    "UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at"
+CLEAR_BODIES = Statement(
+    """UPDATE message SET body = NULL WHERE body IS NOT NULL AND changed_at < :changed_at
+       AND account_id IN (SELECT account_id FROM account WHERE owner = :owner)"""
 )
+"""For all accounts of an owner. The owner's name is the guard: another process has another."""
 DELETE_OF_ACCOUNT = Statement("DELETE FROM message WHERE account_id = :account_id")
 
-MANAGE = Statement(
+ADD_ROOM = Statement(
     """INSERT INTO management_room (room_id, user_id, dialogue, changed_at)
-       VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING"""
+       VALUES (:room_id, :user_id, :dialogue, :changed_at) ON CONFLICT DO NOTHING""",
+    merge_by=("room_id",),
 )
-UNMANAGE = Statement("DELETE FROM management_room WHERE room_id = :room_id")
-DIALOGUE = Statement(
-    "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id"
+DELETE_ROOM = Statement("DELETE FROM management_room WHERE room_id = :room_id", merge_by=("room_id",))
+SET_DIALOGUE = Statement(
+    "UPDATE management_room SET dialogue = :dialogue, changed_at = :changed_at WHERE room_id = :room_id",
+    merge_by=("room_id",),
 )
 
 

@@ -140,7 +140,7 @@ def machine(database: Database, runner: asyncio.Runner) -> type[RuleBasedStateMa
     return Batches
 
 
-def test_both_engines_do_what_a_dictionary_does(url: str) -> None:
+def test_both_engines_behave_like_the_model(url: str) -> None:
     with asyncio.Runner() as runner:
         database = runner.run(open_at(url))
         try:

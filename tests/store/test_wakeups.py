@@ -15,7 +15,7 @@ from bridge.store.errors import Fenced
 from bridge.store.postgres import WRITE_SECONDS, PostgresEngine
 from bridge.store.postgres_connections import ANSWER_SECONDS, CHANNEL, LOOK_SECONDS
 from tests.network.clock import ManualClock
-from tests.store.cut import Cut, cable
+from tests.store.cut_proxy import Cut, cable
 from tests.store.engines import run_at
 from tests.store.support import INTAKE, THING, open_at, put, thing, unit, versions
 from tests.store.test_outcomes import KILL_ALL
@@ -51,7 +51,7 @@ async def until_found(url: str, sql: str, wanted: Callable[[int], bool] = bool) 
 
 
 @pytest.mark.fault("F26")
-async def test_an_own_commit_wakes_although_the_guard_is_dead(postgres_url: str, tmp_path: Path) -> None:
+async def test_own_commit_wakes_without_a_listening_connection(postgres_url: str, tmp_path: Path) -> None:
     async with cable(postgres_url, tmp_path) as (laid, url):
         database = await open_at(url)
         laid.silent.add(GUARD)
@@ -62,7 +62,7 @@ async def test_an_own_commit_wakes_although_the_guard_is_dead(postgres_url: str,
         await database.close()
 
 
-async def test_an_own_commit_wakes_once(postgres_url: str) -> None:
+async def test_own_commit_wakes_once(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     await database.commit(WAKING)
     await database.changed()
@@ -74,7 +74,7 @@ async def test_an_own_commit_wakes_once(postgres_url: str) -> None:
     await database.close()
 
 
-async def test_a_commit_of_unknown_outcome_wakes(postgres_url: str, tmp_path: Path) -> None:
+async def test_commit_of_unknown_outcome_wakes(postgres_url: str, tmp_path: Path) -> None:
     async with cable(postgres_url, tmp_path) as (laid, url):
         database = await open_at(url)
         laid.silent.add(GUARD)
@@ -88,7 +88,7 @@ async def test_a_commit_of_unknown_outcome_wakes(postgres_url: str, tmp_path: Pa
 
 
 @pytest.mark.fault("F26", "F29")
-async def test_a_guard_that_gives_no_sign_of_life_is_replaced(postgres_url: str, tmp_path: Path) -> None:
+async def test_silent_guard_connection_is_replaced(postgres_url: str, tmp_path: Path) -> None:
     clock = ManualClock()
     async with cable(postgres_url, tmp_path) as (laid, url):
         database = await open_at(url, clock=clock)
@@ -110,7 +110,7 @@ async def test_a_guard_that_gives_no_sign_of_life_is_replaced(postgres_url: str,
         await database.close()
 
 
-async def test_a_guard_that_lives_is_left_alone(postgres_url: str) -> None:
+async def test_live_guard_connection_is_kept(postgres_url: str) -> None:
     clock = ManualClock()
     database = await open_at(postgres_url, clock=clock)
     former = guard_session(database)
@@ -126,7 +126,7 @@ async def test_a_guard_that_lives_is_left_alone(postgres_url: str) -> None:
 
 
 @pytest.mark.fault("F29")
-async def test_who_waits_for_work_learns_that_another_process_has_the_database(postgres_url: str) -> None:
+async def test_waiting_for_work_raises_fenced_after_takeover(postgres_url: str) -> None:
     clock = ManualClock()
     first = await open_at(postgres_url, clock=clock)
     assert isinstance(first.engine, PostgresEngine)
@@ -143,7 +143,7 @@ async def test_who_waits_for_work_learns_that_another_process_has_the_database(p
 
 
 @pytest.mark.fault("F27")
-async def test_a_look_at_a_server_that_is_away_is_made_again(postgres_database_url: str) -> None:
+async def test_guard_check_is_repeated_while_the_server_is_away(postgres_database_url: str) -> None:
     clock = ManualClock()
     database = await open_at(postgres_database_url, clock=clock)
     name = (await run_at(postgres_database_url, "SELECT current_database()"))[0][0]
@@ -164,7 +164,7 @@ async def test_a_look_at_a_server_that_is_away_is_made_again(postgres_database_u
 
 
 @pytest.mark.fault("F26")
-async def test_a_commit_that_was_given_up_is_never_found_behind_a_later_one(postgres_url: str) -> None:
+async def test_abandoned_commit_never_appears_after_a_later_one(postgres_url: str) -> None:
     clock = ManualClock()
     database = await open_at(postgres_url, clock=clock)
     await run_at_once(postgres_url, SLOW)
@@ -182,7 +182,7 @@ async def test_a_commit_that_was_given_up_is_never_found_behind_a_later_one(post
 
 
 @pytest.mark.fault("F26")
-async def test_a_batch_waits_for_one_that_may_still_commit(postgres_url: str) -> None:
+async def test_batch_waits_for_one_that_may_still_commit(postgres_url: str) -> None:
     database = await open_at(postgres_url)
     other = await asyncpg.connect(postgres_url)
     await other.execute("BEGIN; SELECT 1 FROM store_lease FOR SHARE")
