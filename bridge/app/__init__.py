@@ -19,12 +19,12 @@ from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
 from bridge.app.assembly import Flows, JournalIntake, assemble
 from bridge.app.keys import installation_keys
-from bridge.app.meeting import Meeting, Tell
+from bridge.app.startup_checks import StartupChecks, Tell
 from bridge.config import Config, Finding, read_profile
 from bridge.errors import Misconfigured
 from bridge.flow.connections import Connections
 from bridge.flow.parts import Parts, Settings
-from bridge.matrix.endpoint import appservice_routes
+from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.matrix.homeserver import HttpHomeserver
 from bridge.matrix.limiter import Limiter
 from bridge.network.interop.connector import Interop
@@ -215,12 +215,13 @@ class Bridge:
         )
         flows = assemble(parts, connector, database)
         wakes = Wakes(_waker(parts, flows.connections), parts.clock)
-        listeners = Listeners(self._listeners(parts, keys, wakes, flows), parts.clock)
+        refused = RefusedCalls()
+        listeners = Listeners(self._listeners(parts, keys, wakes, flows, refused), parts.clock)
         await listeners.start()
         tasks = []
-        meeting = Meeting(parts.homeserver, parts.clock, parts.random, self._config, self._tell)
+        checks = StartupChecks(parts.homeserver, parts.clock, parts.random, self._config, self._tell, refused)
         try:
-            if not await self._unless_stopped(meeting.hold()):
+            if not await self._unless_stopped(checks.run()):
                 return 0
             async with needed_for_a_start(database):
                 await flows.connections.start()
@@ -233,11 +234,13 @@ class Bridge:
             self._ready = False
             await _stop(listeners, wakes, tasks, flows)
 
-    def _listeners(self, parts: Parts, keys: SigningKeys, wakes: Wakes, flows: Flows) -> list[Listener]:
+    def _listeners(
+        self, parts: Parts, keys: SigningKeys, wakes: Wakes, flows: Flows, refused: RefusedCalls
+    ) -> list[Listener]:
         config, clock = self._config, parts.clock
         intake = JournalIntake(parts.journal, config.appservice.ghost_prefix, config.bot_user)
         hs_token = config.appservice.hs_token.get_secret_value()
-        routes = appservice_routes(hs_token=hs_token, intake=intake, clock=clock)
+        routes = appservice_routes(hs_token=hs_token, intake=intake, clock=clock, refused=refused)
         push_tokens = PushTokens(
             self._profile.push, PushKeys(self._profile.push.jwks, self._ports.web, clock), clock
         )

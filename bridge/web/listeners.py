@@ -10,7 +10,7 @@ from aiohttp import web
 from bridge.errors import Misconfigured
 from bridge.ports import Clock
 from bridge.web.routes import Listener
-from bridge.web.seldom import ServerLog
+from bridge.web.server_log import ServerLog
 
 PORT_EXIT_CODE = 23
 """Exit code: a listener cannot be opened."""

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bridge.adapters.clock import RealClock
 from bridge.errors import Misconfigured
-from bridge.matrix.endpoint import appservice_routes
+from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.matrix.transactions import Received
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import PushTokens
@@ -44,7 +44,8 @@ def _all() -> list[Listener]:
     clock = ManualClock()
     tokens = PushTokens(PUSH, PushKeys(PUSH.jwks, KeyServer(), clock), clock)
     homeserver = guarded(
-        appservice_routes(hs_token="secret", intake=_Intake(), clock=clock), Authentication.HOMESERVER
+        appservice_routes(hs_token="secret", intake=_Intake(), clock=clock, refused=RefusedCalls()),
+        Authentication.HOMESERVER,
     )
     health = health_routes(lambda: True, prefix=ECOSYSTEM_PREFIX)
     public = public_routes(

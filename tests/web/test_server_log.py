@@ -1,4 +1,4 @@
-"""What a stranger can cause as often as they like writes one line a minute, and none is an error."""
+"""Events that unauthenticated callers trigger: at most one log line a minute, none of them an error."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import pytest
 import structlog
 from aiohttp.http_exceptions import LineTooLong
 
+from bridge.log_limiter import LINE_SECONDS, LogLimiter
 from bridge.web.listeners import Listeners
 from bridge.web.routes import Listener
-from bridge.web.seldom import LINE_SECONDS, Seldom, ServerLog
+from bridge.web.server_log import ServerLog
 from tests.network.clock import ManualClock
 from tests.web.test_public import public
 
 
 async def test_the_first_is_told_at_once_and_later_ones_together_after_a_minute() -> None:
     clock = ManualClock()
-    seldom = Seldom(clock)
-    assert [seldom.due() for _ in range(3)] == [1, 0, 0]
+    limiter = LogLimiter(clock)
+    assert [limiter.due() for _ in range(3)] == [1, 0, 0]
     await clock.advance(LINE_SECONDS - 1)
-    assert seldom.due() == 0
+    assert limiter.due() == 0
     await clock.advance(1)
-    assert [seldom.due(), seldom.due()] == [4, 0]
+    assert [limiter.due(), limiter.due()] == [4, 0]
 
 
 async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
