@@ -1,4 +1,4 @@
-"""Start-up checks against the homeserver: reachable, registration known, can reach us."""
+"""Start-up checks: the homeserver knows us and can reach us; the accounts fit the config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from bridge.ids import UserId
 from bridge.matrix.endpoint import RefusedCalls
 from bridge.matrix.errors import Rejected
 from bridge.matrix.reasons import reason_of
-from bridge.ports import Clock, Homeserver, Random
+from bridge.ports import Clock, Homeserver, Random, Store
+from bridge.states import Custody
+from bridge.store.tables import accounts
 
 LOG = structlog.get_logger()
 
@@ -24,6 +26,8 @@ EXIT_REFUSED = 16
 """Exit code: the homeserver does not accept the bridge's token, id or bot."""
 EXIT_WRONG_USER = 17
 """Exit code: the homeserver serves another domain."""
+EXIT_OPERATOR = 41
+"""Exit code: custody is personal, but several people have accounts."""
 
 VERSIONS_LIMIT_S = 8.0
 """A homeserver answers which versions it speaks at once; another kind of server may never answer."""
@@ -129,6 +133,18 @@ class StartupChecks:
             else:
                 return
         await self.home.ping(self.random.bytes(8).hex())
+
+
+async def check_accounts(store: Store, config: Config) -> None:
+    """Check that the accounts in the database fit the config; ``Misconfigured`` (41) when they do not."""
+    living = await accounts.living(store)
+    if config.network.custody is Custody.PERSONAL and len(living) > 1:
+        raise Misconfigured(
+            "network.custody",
+            f"custody is personal, but {len(living)} people have accounts here.",
+            "Set it to operator and write the acknowledgement, or run a bridge for each person.",
+            exit_code=EXIT_OPERATOR,
+        )
 
 
 def _unreachable(config: Config, reason: str) -> Finding:

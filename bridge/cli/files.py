@@ -29,7 +29,9 @@ def read_config(path: str) -> str:
             exit_code=UNREADABLE,
         ) from None
     except UnicodeDecodeError:
-        raise Misconfigured(path, "it is no text.", "Save it as UTF-8.", exit_code=UNREADABLE) from None
+        raise Misconfigured(
+            path, "the file is not valid UTF-8.", "Save it as UTF-8.", exit_code=UNREADABLE
+        ) from None
     except OSError as error:
         raise Misconfigured(
             path,
@@ -40,12 +42,12 @@ def read_config(path: str) -> str:
 
 
 def facts_of(path: str) -> FileFacts | None:
-    """What the file system says about ``path``; None when there is nothing."""
+    """What the file system says about ``path``; None when there is no such file."""
     try:
         status = os.stat(path)
         return FileFacts(status.st_mode, status.st_uid, os.geteuid(), os.path.islink(path))
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # where the file is needed, reading it says why
 
 
 def write_private(path: str, text: str, *, exit_code: int, new: bool = False) -> None:

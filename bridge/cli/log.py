@@ -10,10 +10,11 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -107,6 +108,21 @@ def places(traceback: TracebackType | None) -> list[str]:
     return found
 
 
+class _Output:
+    """Standard output, where a line that cannot be written is dropped.
+
+    A full disk or a closed pipe behind the log must not end the step that logs.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+
+
 class _Libraries(logging.Handler):
     """What libraries log: that they did, never their text, which may hold anything."""
 
@@ -131,7 +147,7 @@ def set_up(config: Config) -> None:
     structlog.configure(
         processors=processors(writers[0].format, debug=level <= logging.DEBUG),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Output())),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)

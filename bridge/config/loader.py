@@ -16,6 +16,7 @@ from bridge.config.model import Config
 from bridge.config.rules import Purpose, judge
 from bridge.config.schema import KEYS, unknown_keys
 
+FIRST_PRINTABLE = 0x20
 SHOWN_VALUE_CHARACTERS = 60
 """Enough to find a value by; a longer one is cut."""
 
@@ -78,8 +79,11 @@ def examine(
     document = read_document(text, name)
     overlay = read_environment(document, environment or {}, read_file or _no_file)
     warnings = tuple(unknown_keys(document))
+    values = laid_over(document.values, overlay)
+    if unprintable := tuple(_unprintable(values, (), document, overlay)):
+        return Examined(None, unprintable + warnings, overlay.secret_files)
     try:
-        config = Config.model_validate(laid_over(document.values, overlay))
+        config = Config.model_validate(values)
     except ValidationError as invalid:
         wrong = tuple(_findings(invalid, document, overlay))
         return Examined(None, wrong + warnings, overlay.secret_files)
@@ -117,6 +121,20 @@ def _findings(invalid: ValidationError, document: Document, overlay: Overlay) ->
             what,
             remedy,
             exit_code=DATABASE if path == ("database", "type") else NOT_CONFIGURED,
+            where=_where(path, document, overlay),
+        )
+
+
+def _unprintable(value: Any, path: Path, document: Document, overlay: Overlay) -> Iterator[Finding]:
+    """Texts with control characters: no path, name or address has them, and the system refuses some."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unprintable(inner, (*path, str(key)), document, overlay)
+    elif isinstance(value, str) and any(ord(each) < FIRST_PRINTABLE for each in value):
+        yield Finding(
+            ".".join(path),
+            "the value has a control character, such as a line break.",
+            "Write it again by hand, on one line.",
             where=_where(path, document, overlay),
         )
 

@@ -29,7 +29,7 @@ def _change(path: str, old: str, new: str) -> None:
 def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
     ended = ready("check")
     assert ended.code == 0
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["OK"] * 5
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["OK"] * 6
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
         ("config.yaml", "    domain:", "    adress: x\n    domain:", 11, "Did you mean homeserver.address?"),
         ("config.yaml", "port: 29317", "port: many", 11, "appservice.port (config.yaml line"),
         ("config.yaml", "bridge:", "bridge: [", 10, "config.yaml line"),
-        ("config.yaml", "connection: on-demand", "connection: always", 11, "does not allow always"),
+        ("config.yaml", "connection: on-demand", "connection: always", 11, "allows only on-demand"),
         ("config.yaml", str(PROFILE), "gone.yaml", 11, "gone.yaml cannot be read"),
         ("config.yaml", str(PROFILE), "passwd", 10, "Write the path of your network's profile"),
         ("config.yaml", "    id: interop", "    id: other", 11, "registration.yaml id"),

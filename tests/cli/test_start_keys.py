@@ -59,7 +59,7 @@ async def test_a_lost_key_is_told_and_no_new_one_made(database: Database, tmp_pa
     path = tmp_path / "master.key"
     await installation_keys(database, kept(path), CountedRandom())
     path.rename(tmp_path / "away")
-    with pytest.raises(Misconfigured, match="is not there") as refusal:
+    with pytest.raises(Misconfigured, match="does not exist") as refusal:
         await installation_keys(database, kept(path), CountedRandom())
     assert refusal.value.exit_code == 42
     assert "backup" in refusal.value.remedy

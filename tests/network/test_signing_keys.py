@@ -73,12 +73,12 @@ def test_a_rotation_is_finished_before_the_next_begins() -> None:
 
 
 @pytest.mark.threat("S28")
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777, 0o400])
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
 def test_a_file_of_another_mode_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "signing.pem"
     save_signing_keys(PrivateFile(path), signing_keys())
     path.chmod(mode)
-    with pytest.raises(Misconfigured, match=f"chmod 0600 {path}"):
+    with pytest.raises(Misconfigured, match=f"chmod 600 {path}"):
         load_signing_keys(PrivateFile(path))
 
 
@@ -89,7 +89,7 @@ def test_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
     link.symlink_to(target)
     with pytest.raises(Misconfigured, match="is a link"):
         load_signing_keys(PrivateFile(link))
-    with pytest.raises(Misconfigured, match="is not a file"):
+    with pytest.raises(Misconfigured, match="is not a plain file"):
         load_signing_keys(PrivateFile(tmp_path))
 
 
@@ -99,7 +99,7 @@ def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     save_signing_keys(PrivateFile(folder / "signing.pem"), signing_keys())
     folder.chmod(0o777)
-    with pytest.raises(Misconfigured, match="chmod 0700"):
+    with pytest.raises(Misconfigured, match="chmod 700"):
         load_signing_keys(PrivateFile(folder / "signing.pem"))
 
 

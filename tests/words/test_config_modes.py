@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from bridge.config import FileFacts, Severity, judge_key_file, judge_readable, judge_secret_file
+from bridge.config import FileFacts, Severity, judge_readable, judge_secret_file
 
 OURS = 1337
 
@@ -37,24 +37,6 @@ def test_a_config_that_others_can_read_or_change_is_refused(mode: int, verdict: 
 def test_a_config_belongs_to_us_or_to_root(owner: int, verdict: Severity | None) -> None:
     found = judge_readable("config.yaml", FileFacts(stat.S_IFREG | 0o600, owner, OURS, is_link=True))
     assert (found.severity if found else None) is verdict
-
-
-@pytest.mark.threat("S28")
-@pytest.mark.parametrize(
-    ("facts", "refused"),
-    [
-        (FileFacts(stat.S_IFREG | 0o600, OURS, OURS), False),
-        (FileFacts(stat.S_IFREG | 0o400, OURS, OURS), False),
-        (FileFacts(stat.S_IFREG | 0o640, OURS, OURS), True),
-        (FileFacts(stat.S_IFREG | 0o604, OURS, OURS), True),
-        (FileFacts(stat.S_IFREG | 0o600, 0, OURS), True),
-        (FileFacts(stat.S_IFREG | 0o600, OURS, OURS, is_link=True), True),
-        (FileFacts(stat.S_IFIFO | 0o600, OURS, OURS), True),
-    ],
-)
-def test_a_key_file_is_ours_alone(facts: FileFacts, refused: bool) -> None:
-    found = judge_key_file("signing-key.pem", facts)
-    assert (found is not None) is refused
 
 
 @pytest.mark.threat("S28")
