@@ -232,6 +232,7 @@ def _settings(config: Config) -> Settings:
         status_events=config.matrix.message_status_events,
         delivery_receipts=config.matrix.delivery_receipts,
         appservice_id=config.appservice.id,
+        ghost_prefix=config.appservice.ghost_prefix,
         level_of=config.permission_of,
     )
 

@@ -9,14 +9,15 @@ import structlog
 
 from bridge.config import Config, Finding
 from bridge.config.findings import warning
+from bridge.config.model import USERNAME_BLANK
 from bridge.errors import GiveUp, Misconfigured, TryAgain
-from bridge.ids import UserId
+from bridge.ids import OPAQUE_CHARACTERS, UserId
 from bridge.matrix.endpoint import RefusedCalls
 from bridge.matrix.errors import Rejected
 from bridge.matrix.reasons import reason_of
 from bridge.ports import Clock, Homeserver, Random, Store
 from bridge.states import Custody
-from bridge.store.tables import accounts
+from bridge.store.tables import accounts, contacts
 
 LOG = structlog.get_logger()
 
@@ -136,7 +137,8 @@ class StartupChecks:
 
 
 async def check_accounts(store: Store, config: Config) -> None:
-    """Check that the accounts in the database fit the config; ``Misconfigured`` (41) when they do not."""
+    """Check that accounts and contacts in the database fit the config; ``Misconfigured`` when they do not."""
+    check_ghost_prefix(await contacts.any_ghost(store), config)
     living = await accounts.living(store)
     if config.network.custody is Custody.PERSONAL and len(living) > 1:
         raise Misconfigured(
@@ -144,6 +146,19 @@ async def check_accounts(store: Store, config: Config) -> None:
             f"custody is personal, but {len(living)} people have accounts here.",
             "Set it to operator and write the acknowledgement, or run a bridge for each person.",
             exit_code=EXIT_OPERATOR,
+        )
+
+
+def check_ghost_prefix(ghost: str | None, config: Config) -> None:
+    """Check that a ghost's localpart (None: there are no contacts) has the configured prefix."""
+    prefix = config.appservice.ghost_prefix
+    if ghost is not None and not ghost.startswith(prefix):
+        before = ghost[:-OPAQUE_CHARACTERS] + USERNAME_BLANK
+        raise Misconfigured(
+            "appservice.username_template",
+            f"names of contacts begin with {prefix} there, but this database has contacts under {before}.",
+            f"Write {before} again: contacts and their rooms cannot be renamed. For another prefix start"
+            " with an empty database.",
         )
 
 
@@ -173,7 +188,8 @@ def _not_installed(config: Config, error: GiveUp) -> Misconfigured:
             "appservice.bot.username",
             f"the homeserver does not let this bridge have the user {section.bot.username}.",
             "Write the name that the registration covers, or run `interop-bridge -g` for a new registration,"
-            f" install it and restart the homeserver. {_COMPARE}",
+            " install it and restart the homeserver. When another bridge has that name,"
+            " `interop-bridge check FILE...` with the other registrations shows which.",
             exit_code=EXIT_REFUSED,
         )
     return Misconfigured(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import click
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from bridge.cli.check_registration import check_registrations
 from bridge.cli.check_state import Checked, as_finding, check_state
 from bridge.cli.files import facts_of, read_config, read_text
 from bridge.cli.outcomes import FINE
@@ -25,14 +23,16 @@ from bridge.config import (
     judge_secret_file,
     read_profile,
 )
-from bridge.config.findings import warning
 from bridge.errors import Misconfigured
-from bridge.matrix.registration import faults
-from bridge.sentences import render
 
 
-def check(config_path: str, registration_path: str, environment: Mapping[str, str]) -> tuple[Checked, ...]:
-    """All subjects that can be looked at; a config that cannot be read is the only one."""
+def check(
+    config_path: str, registration_path: str, others: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Checked, ...]:
+    """All subjects that can be looked at; a config that cannot be read is the only one.
+
+    ``others``: registration files of other bridges on the homeserver.
+    """
     try:
         text = read_config(config_path)
         examined = examine(text, name=config_path, environment=environment, read_file=read_text)
@@ -52,7 +52,7 @@ def check(config_path: str, registration_path: str, environment: Mapping[str, st
         if _names_a_profile(findings):
             profile, profile_id = _profile(config)
             subjects.append(profile)
-        subjects.append(Checked("registration", tuple(_registration(config, registration_path))))
+        subjects += check_registrations(config, registration_path, others)
         if all(finding.path != "database.uri" for finding in findings):
             subjects += check_state(config, profile_id)
     return tuple(subjects)
@@ -91,41 +91,6 @@ def _profile(config: Config) -> tuple[Checked, str | None]:
     except Misconfigured as error:
         return Checked("profile", (as_finding(error),)), profile.id
     return Checked("profile", ()), profile.id
-
-
-def _registration(config: Config, path: str) -> Iterator[Finding]:
-    try:
-        document = YAML(typ="safe", pure=True).load(read_text(path))
-    except FileNotFoundError:
-        yield warning(path, "there is no registration here.", "Run `interop-bridge -g`, or name it with -r.")
-        return
-    except (OSError, UnicodeDecodeError, YAMLError, RecursionError) as error:
-        yield Finding(path, f"it cannot be read ({type(error).__name__}).", "Run `interop-bridge -g` again.")
-        return
-    if not isinstance(document, dict):
-        yield Finding(path, "it is no registration.", "Run `interop-bridge -g` again.")
-        return
-    yield from _registered(config, path, document)
-
-
-def _registered(config: Config, path: str, document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Whether the registration is sound and says what the config says."""
-    section = config.appservice
-    for fault in faults(document, server=config.homeserver.domain, bot_localpart=section.bot.username):
-        yield Finding(f"{path} {fault.where}", render(fault.sentence), "Run `interop-bridge -g` again.")
-    expected = {
-        "id": section.id,
-        "url": section.address,
-        "as_token": section.as_token.get_secret_value(),
-        "hs_token": section.hs_token.get_secret_value(),
-    }
-    for key, value in expected.items():
-        if document.get(key) != value:
-            yield Finding(
-                f"{path} {key}",
-                f"it is not what the config says in appservice.{'address' if key == 'url' else key}.",
-                "Run `interop-bridge -g` and restart the homeserver.",
-            )
 
 
 def report(checked: tuple[Checked, ...], *, as_json: bool) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bridge.adapters.clock import RealClock
 from bridge.app.keys import check_master_key, master_key_file, signing_key_file
+from bridge.app.startup_checks import check_ghost_prefix
 from bridge.config import Config, Finding
 from bridge.config.findings import NOT_CONFIGURED, warning
 from bridge.errors import Misconfigured
@@ -35,6 +36,9 @@ def check_state(config: Config, profile_id: str | None) -> tuple[Checked, ...]:
         found = asyncio.run(inspect(config.database.url, profile_id=profile_id, clock=RealClock()))
     except Misconfigured as error:
         database.append(as_finding(error))
+    if found is not None:
+        ghost = found.ghost
+        database += _unless(lambda: check_ghost_prefix(ghost, config))
     keys = [*_master_key(config, found), *_signing_key(config, found)]
     return Checked("key files", tuple(keys)), Checked("database", tuple(database))
 

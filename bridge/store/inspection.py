@@ -18,6 +18,7 @@ from bridge.store.postgres import CANNOT_CONNECT
 from bridge.store.postgres_connections import check_server, connect, place, unusable
 from bridge.store.postgres_session import PostgresSession
 from bridge.store.sqlite import Result, SqliteSession, unusable_file
+from bridge.store.tables.contacts import ANY_GHOST
 
 WAIT_FOR_LOCK_MS = 2_000
 """An admin waits for the answer; a bridge that writes holds a lock for milliseconds."""
@@ -32,6 +33,8 @@ class Inspected:
     version: int = 0
     kept: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     accounts: int = 0
+    ghost: str | None = None
+    """The localpart of a contact's ghost."""
 
 
 async def inspect(url: str, *, profile_id: str | None, clock: Clock) -> Inspected:
@@ -59,7 +62,9 @@ async def _read(session: Session, where: str, profile_id: str | None) -> Inspect
         for row in await session.rows("SELECT name, value FROM installation")
     }
     counted = await session.rows("SELECT COUNT(*) AS accounts FROM account WHERE own_keys IS NOT NULL")
-    return Inspected(where, version, kept, int(counted[0]["accounts"] or 0))
+    ghosts = await session.rows(ANY_GHOST)
+    ghost = str(ghosts[0]["ghost"]) if ghosts else None
+    return Inspected(where, version, kept, int(counted[0]["accounts"] or 0), ghost)
 
 
 @asynccontextmanager

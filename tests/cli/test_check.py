@@ -119,3 +119,37 @@ def test_files_may_be_named_before_or_after_the_verb(ready: Terminal) -> None:
     Path("registration.yaml").rename("r.yaml")
     assert ready("-c", "c.yaml", "-r", "r.yaml", "check").code == 0
     assert ready("check", "-c", "c.yaml", "-r", "r.yaml").code == 0
+
+
+def test_registration_of_another_bridge_that_takes_our_names_is_named(ready: Terminal) -> None:
+    Path("c2.yaml").write_text(Path("config.yaml").read_text().replace("id: interop", "id: second"))
+    Path("c2.yaml").chmod(0o600)
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "-g").code == 0
+    ended = ready("check", "registration.yaml", "second.yaml")
+    assert ended.code == 11
+    clashes = [line for line in ended.out.splitlines() if line.startswith("ERROR")]
+    assert [line.split(":")[0] for line in clashes] == [
+        "ERROR    second.yaml namespaces.users[0]",
+        "ERROR    second.yaml namespaces.users[1]",
+        "ERROR    second.yaml namespaces.aliases[0]",
+    ]
+    assert "@interopbot:home.test" in clashes[0]
+
+
+def test_two_bridges_with_prefixes_of_their_own_fit_on_one_homeserver(ready: Terminal) -> None:
+    text = Path("config.yaml").read_text().replace("id: interop", "id: second")
+    text = text.replace("username: interopbot", "username: secondbot").replace("ib_{{.}}", "ib2_{{.}}")
+    Path("c2.yaml").write_text(text)
+    Path("c2.yaml").chmod(0o600)
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "-g").code == 0
+    assert ready("check", "second.yaml").code == 0
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "check", "registration.yaml").code == 0
+
+
+@pytest.mark.parametrize("text", ["[]", "- 1: [", "gone"])
+def test_other_registration_that_cannot_be_read_is_named(ready: Terminal, text: str) -> None:
+    if text != "gone":
+        Path("other.yaml").write_text(text)
+    ended = ready("check", "other.yaml")
+    assert ended.code == 11
+    assert "ERROR    other.yaml: it cannot be read" in ended.out

@@ -72,6 +72,16 @@ def set_database(folder: Path, type_: str, uri: str) -> None:
     config.write_text(text.replace("uri: file:bridge.db?_txlock=immediate", f"uri: '{uri}'"))
 
 
+def insert(folder: Path, table: str, **given: str) -> None:
+    """A row; what is not given is 1."""
+    with closing(sqlite3.connect(folder / "bridge.db")) as database:
+        columns = [(row[1], row[2]) for row in database.execute(f"PRAGMA table_info({table})")]
+        values = [given.get(name, b"1" if type_ == "BLOB" else 1) for name, type_ in columns]
+        marks = ", ".join("?" for _ in columns)
+        database.execute(f"INSERT INTO {table} VALUES ({marks})", values)
+        database.commit()
+
+
 def test_check_is_quiet_and_changes_nothing_after_a_start(folder: Path, check: Check) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, lines = check()
@@ -129,11 +139,7 @@ def test_broken_signing_key_is_found(folder: Path, content: str, check: Check) -
 def test_missing_signing_key_with_accounts_is_a_warning(folder: Path, check: Check) -> None:
     (folder / "signing-key.pem").unlink()
     assert check()[0] == 0
-    with closing(sqlite3.connect(folder / "bridge.db")) as database:
-        types = [row[2] for row in database.execute("PRAGMA table_info(account)")]
-        values = ", ".join("x'01'" if type_ == "BLOB" else "1" for type_ in types)
-        database.execute(f"INSERT INTO account VALUES ({values})")
-        database.commit()
+    insert(folder, "account")
     code, line = only(check())
     assert code == 0
     assert line.startswith("WARNING  signing-key.pem: does not exist, and accounts sign in with it (1).")
@@ -174,6 +180,20 @@ def test_check_works_beside_a_running_bridge(folder: Path, check: Check) -> None
         process.communicate()
     assert (code, [line.split()[0] for line in lines]) == (0, ["OK"] * 6)
     assert process.returncode == 0
+
+
+def test_other_ghost_prefix_is_refused_once_there_are_contacts(folder: Path, check: Check) -> None:
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("ib_{{.}}", "ib2_{{.}}"))
+    assert run(folder, "-g").returncode == 0
+    assert check()[0] == 0, "without contacts it is free"
+    insert(folder, "contact", ghost=f"ib_{'a' * 26}")
+    code, line = only(check())
+    assert code == 11
+    assert "this database has contacts under ib_{{.}}. Write ib_{{.}} again" in line
+    ended = run(folder, "run")
+    assert ended.returncode == 11
+    assert ended.stderr.startswith("appservice.username_template: ") and ended.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")

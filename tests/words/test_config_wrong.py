@@ -226,3 +226,26 @@ def test_what_is_unlikely_is_warned_of(old: str, new: str, words: str) -> None:
 def test_a_health_check_needs_no_domain() -> None:
     assert load(MINIMAL, purpose=Purpose(looking=True)).config.appservice.port == 29317
     assert refusal(example_text(), purpose=Purpose(looking=True)).exit_code == 11
+
+
+@pytest.mark.parametrize(
+    "template", ["x{{.}}", "X_{{.}}", "x_{{.}}y", ".*_{{.}}", "_{{.}}", "x" * 32 + "_{{.}}"]
+)
+def test_username_template_that_is_no_prefix_is_refused(template: str) -> None:
+    found = refusal(with_template(template))
+    assert found.where.startswith("appservice.username_template")
+    assert repr(template) in found.what
+
+
+@pytest.mark.parametrize("prefix", ["ib2_", "interop-anna_", "x.", "a-"])
+def test_username_template_gives_the_ghost_prefix(prefix: str) -> None:
+    assert config(with_template(prefix + "{{.}}")).appservice.ghost_prefix == prefix
+
+
+def test_bot_may_not_be_named_like_a_ghost_of_another_prefix() -> None:
+    text = with_template("x_{{.}}").replace("    as_token", "    bot: {username: x_bot}\n    as_token")
+    assert "would also be the name of a ghost" in refusal(text).what
+
+
+def with_template(template: str) -> str:
+    return MINIMAL.replace("    as_token", f"    username_template: '{template}'\n    as_token")

@@ -15,15 +15,19 @@ from bridge.config.rules.placeholders import (
     is_address,
     shown_address,
 )
-
-GHOST_PREFIX = "ib_"
-"""What ``ids.opaque_localpart`` and the registration begin with; others are refused, not ignored."""
+from bridge.ids import GHOST_PREFIX
 
 ROOM_VERSIONS = tuple(str(number) for number in range(1, 13))
 """Those of the specification (section Room versions, 1.16). A homeserver may know others, so that another
 one is only warned of; but where it does not, no room can be made."""
 
 _DOMAIN = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+MAX_PREFIX_CHARACTERS = 32
+"""A Matrix ID has 255 characters, of which 26 are the opaque id and the rest is for the domain."""
+_USERNAME_TEMPLATE = re.compile(
+    rf"[a-z0-9][a-z0-9_.\-]{{0,{MAX_PREFIX_CHARACTERS - 2}}}[_.\-]{re.escape(USERNAME_BLANK)}"
+)
+"""The end that is no letter or digit keeps the names of people, and of another bridge, out of ours."""
 _LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
 
 
@@ -101,11 +105,12 @@ def appservice(config: Config) -> Findings:
             seen,
             f"Write where the homeserver reaches this bridge, such as http://localhost:{section.port}.",
         )
-    if section.username_template != GHOST_PREFIX + USERNAME_BLANK:
+    if not _USERNAME_TEMPLATE.fullmatch(section.username_template):
         yield Finding(
             "appservice.username_template",
-            f"{section.username_template!r} is not supported by this version.",
-            f"Write {GHOST_PREFIX}{USERNAME_BLANK}, or leave it out.",
+            f"{section.username_template!r} is not a prefix with {USERNAME_BLANK} behind it.",
+            f"Write small letters and digits, an underscore, and {USERNAME_BLANK}:"
+            f" such as {GHOST_PREFIX}{USERNAME_BLANK}.",
         )
     if not _LOCALPART.fullmatch(section.bot.username):
         yield Finding(
@@ -113,11 +118,11 @@ def appservice(config: Config) -> Findings:
             f"{section.bot.username!r} is no user name.",
             "Write small letters and digits, without @ or the domain.",
         )
-    elif section.bot.username.startswith(GHOST_PREFIX):
+    elif section.bot.username.startswith(section.ghost_prefix):
         yield Finding(
             "appservice.bot.username",
             f"{section.bot.username} would also be the name of a ghost.",
-            f"Write a name that does not begin with {GHOST_PREFIX}.",
+            f"Write a name that does not begin with {section.ghost_prefix}.",
         )
 
 
