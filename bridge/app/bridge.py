@@ -27,6 +27,7 @@ from bridge.matrix.endpoint import RefusedCalls
 from bridge.matrix.homeserver import HttpHomeserver
 from bridge.matrix.limiter import Limiter
 from bridge.network.interop.connector import Interop
+from bridge.network.reachability import Reachability
 from bridge.network.signing_keys import load_signing_keys
 from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Homeserver, Random, Store, Web
@@ -176,11 +177,13 @@ class Bridge:
         ports, clock = self._ports, parts.clock
         keys = load_signing_keys(signing_key_file(self._config))
         tokens = IdentityTokens(self._profile, keys, clock, parts.random)
-        connector = Interop(self._profile, tokens, ports.dialer, ports.web, clock, parts.random)
+        chat = self._profile.chat
+        reachability = Reachability(chat.host, chat.port, clock)
+        connector = Interop(self._profile, tokens, ports.dialer, ports.web, clock, parts.random, reachability)
         flows = assemble(parts, connector, database)
         wakes = Wakes(_waker(parts, flows.connections), clock)
         refused = RefusedCalls()
-        front = Front(parts, keys, wakes, flows, refused, ports.web, lambda: self._ready)
+        front = Front(parts, keys, wakes, flows, refused, reachability, ports.web, lambda: self._ready)
         listeners = Listeners(build_listeners(self._config, front), clock)
         await listeners.start()
         tasks = []

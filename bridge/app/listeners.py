@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bridge.app.assembly import Flows, JournalIntake
 from bridge.config import Config
@@ -11,12 +12,14 @@ from bridge.flow.parts import Parts
 from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import PushTokens
+from bridge.network.reachability import Reachability, Trouble
 from bridge.network.signing_keys import SigningKeys
 from bridge.ports import Web
 from bridge.web.health import ECOSYSTEM_PREFIX, Ready, health_routes
 from bridge.web.metrics import Labels, Metric, metrics_routes
 from bridge.web.public import public_routes
 from bridge.web.routes import Authentication, Listener, Route, guarded
+from bridge.web.status import status_routes
 from bridge.web.wakes import Wakes
 
 
@@ -29,6 +32,7 @@ class Front:
     wakes: Wakes
     flows: Flows
     refused: RefusedCalls
+    reachability: Reachability
     web: Web
     ready: Ready
 
@@ -67,7 +71,24 @@ def _public_routes(front: Front) -> tuple[Route, ...]:
 
 
 def _admin_routes(front: Front) -> tuple[Route, ...]:
-    return (*health_routes(front.ready), *metrics_routes(lambda: _metrics(front)))
+    return (
+        *health_routes(front.ready),
+        *status_routes(lambda: _status(front)),
+        *metrics_routes(lambda: _metrics(front)),
+    )
+
+
+def _status(front: Front) -> Mapping[str, Any]:
+    network = front.reachability
+    outage = network.outage
+    return {
+        "ready": front.ready(),
+        "network": {
+            "address": f"{network.host}:{network.port}",
+            "outage": outage
+            and {"reason": outage.trouble.value, "since": outage.since, "failures": outage.failures},
+        },
+    }
 
 
 def _metrics(front: Front) -> list[Metric]:
@@ -75,7 +96,18 @@ def _metrics(front: Front) -> list[Metric]:
         (("act", act), ("reason", key)): float(n) for (act, key), n in front.parts.refusals.items()
     }
     lanes = float(front.flows.pump.lanes_at_work)
+    network = front.reachability
+    failures: dict[Labels, float] = {
+        (("reason", trouble.value),): float(network.counts[trouble]) for trouble in Trouble
+    }
     return [
+        Metric(
+            "interop_network_outage",
+            "1 while the network's server cannot be reached.",
+            "gauge",
+            {(): float(network.outage is not None)},
+        ),
+        Metric("interop_network_failures_total", "Failed connections, by reason.", "counter", failures),
         Metric("interop_refusals_total", "Acts that policy refused.", "counter", refused),
         Metric("interop_lanes", "Lanes with work now.", "gauge", {(): lanes}),
     ]

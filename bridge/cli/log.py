@@ -6,10 +6,11 @@ An event is a fixed sentence with values under known keys. Texts of exceptions a
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from enum import Enum
 from pathlib import PurePath
@@ -26,7 +27,7 @@ from bridge.errors import Misconfigured
 ALLOWED = frozenset(
     {
         "account", "act", "after_s", "attempt", "code", "conflicts", "contact", "count", "entry", "error",
-        "exit_code", "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer",
+        "exit_code", "failures", "host", "kind", "lane", "limit", "method", "milliseconds", "network", "peer",
         "port", "reason", "room", "seconds", "service", "state", "status", "step", "trace", "user",
         "version", "what", "why",
     }
@@ -38,6 +39,7 @@ DROPPED = "(dropped)"
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,;'()-]{0,99}")
 """An event: no digits, no @, no colon, so that nothing of a person fits in."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?:[.-][A-Za-z_]+)*(?:\d{1,3})?(?:\.\d{1,3}){0,2}")
+_HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}|localhost")
 _LOG_ID = re.compile(r"[0-9a-f]{8}")
 MAX_WORD_CHARACTERS = 60
 MAX_NUMBER = 10**9
@@ -60,7 +62,8 @@ def only_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
         if key in event:
             kept[key] = event[key]
     for key in sorted(ALLOWED & event.keys()):
-        kept[key] = event[key] if key == "trace" else harmless(event[key])
+        form = _FORMS.get(key, harmless)
+        kept[key] = form(event[key])
     return kept
 
 
@@ -75,6 +78,25 @@ def harmless(value: object) -> str | int | float | bool | None:
     if isinstance(value, str) and len(value) <= MAX_WORD_CHARACTERS:
         return value if _WORD.fullmatch(value) or _LOG_ID.fullmatch(value) else DROPPED
     return DROPPED
+
+
+def host(value: object) -> object:
+    """``value`` when it is a host name with a dot, ``localhost`` or a numeric address; else the mark."""
+    if isinstance(value, str) and _HOST.fullmatch(value):
+        return value
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        return DROPPED
+
+
+def _as_it_is(value: object) -> object:
+    """For ``trace``, which only ``exceptions_as_places`` makes."""
+    return value
+
+
+_FORMS: Mapping[str, Callable[[object], object]] = {"trace": _as_it_is, "host": host}
+"""Keys whose values have a form of their own."""
 
 
 def sentence(event: object) -> str:
