@@ -12,6 +12,7 @@ FLOORS: dict[str, int] = {
     "ports": 0,
     "sentences": 0,
     "states": 0,
+    "backoff": 1,
     "e2ee": 1,
     "labels": 1,
     "lifecycle": 1,

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.network.backoff import (
-    CONFLICT_SECONDS,
-    FRACTION_BYTES,
-    LONGEST_SECONDS,
-    MAX_CONFLICTS,
-    NEXT,
-    Next,
-    Why,
-    after_conflict,
-    delay,
-    fraction,
-)
+from bridge.backoff import FRACTION_BYTES, LONGEST_SECONDS, delay, fraction
+from bridge.network.backoff import CONFLICT_SECONDS, MAX_CONFLICTS, NEXT, Next, Why, after_conflict
 
 ALMOST_ONE = 1 - 2**-53
 
@@ -37,9 +27,10 @@ def test_the_wait_is_anywhere_below_a_bound_that_doubles_to_five_minutes(failure
     assert bound * 0.99 < delay(failures, ALMOST_ONE) < bound <= LONGEST_SECONDS
 
 
-def test_a_time_that_was_asked_for_is_the_least() -> None:
-    assert delay(1, 0.5, asked=90) == 90
-    assert delay(10, 0.5, asked=90) == 150
+def test_asked_time_is_a_lower_bound_with_jitter_on_top() -> None:
+    assert delay(1, 0.0, asked=90) == 90
+    assert delay(1, 0.5, asked=90) == 90.5
+    assert delay(10, 0.5, asked=90) == 240
 
 
 @pytest.mark.fault("F41")
