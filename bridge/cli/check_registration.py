@@ -30,7 +30,9 @@ def _registration(config: Config, path: str) -> Iterator[Finding]:
     try:
         document = _read(path)
     except FileNotFoundError:
-        yield warning(path, "there is no registration here.", "Run `interop-bridge -g`, or name it with -r.")
+        yield warning(
+            path, "there is no registration file here.", "Run `interop-bridge -g`, or name it with -r."
+        )
         return
     except (OSError, ValueError, YAMLError, RecursionError) as error:
         yield Finding(path, f"it cannot be read ({_why(error)}).", _AGAIN)

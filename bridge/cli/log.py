@@ -152,18 +152,21 @@ class _Libraries(logging.Handler):
         log = structlog.get_logger()
         log.log(
             record.levelno,
-            "a library reports",
+            "library log record",
             what=record.name.partition(".")[0],
             error=record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None,
         )
 
 
 def set_up(config: Config) -> None:
-    """Log to standard output as the config says; Misconfigured (exit 12) when there is no way to."""
+    """Log to standard output as the config says; Misconfigured (exit 12) when no writer is left."""
     writers = [w for w in config.logging.writers if w.type == "stdout"]
     if not writers:
         raise Misconfigured(
-            "logging.writers", "there is no writer of type stdout.", "Write - type: stdout.", exit_code=LOGGER
+            "logging.writers",
+            "no writer has the type stdout.",
+            "Add a writer with type: stdout.",
+            exit_code=LOGGER,
         )
     level = LEVELS[config.logging.min_level]
     structlog.configure(

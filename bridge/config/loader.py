@@ -157,11 +157,11 @@ def _sentences(error: ErrorDetails, shown: str) -> tuple[str, str]:
             return what, remedy
         case "literal_error" | "enum":
             choices = str(limits["expected"]).replace("'", "")
-            return f"{shown} is no choice.", f"Write {choices}."
+            return f"{shown} is not a known value.", f"Write {choices}."
         case "bool_parsing" | "bool_type":
             return f"{shown} is neither true nor false.", "Write true or false."
         case "int_parsing" | "int_type" | "int_from_float":
-            return f"{shown} is no whole number.", "Write a whole number."
+            return f"{shown} is not a whole number.", "Write a whole number."
         case "greater_than_equal":
             return f"{shown} is too small.", f"Write at least {limits['ge']}."
         case "less_than_equal":
@@ -171,10 +171,10 @@ def _sentences(error: ErrorDetails, shown: str) -> tuple[str, str]:
         case "string_too_long":
             return f"{shown} is too long.", f"Write at most {limits['max_length']} characters."
         case "string_type":
-            return f"{shown} is no text.", "Write text, in quotes where it has special characters."
+            return f"{shown} is not text.", "Write text, in quotes where it has special characters."
         case "model_type" | "model_attributes_type" | "mapping_type" | "dict_type":
-            return f"{shown} stands where a section belongs.", "Write its keys below it, indented."
+            return f"{shown} is in the place of a section.", "Write its keys below it, indented."
         case "tuple_type" | "list_type":
-            return f"{shown} stands where a list belongs.", "Write one item a line, each after a dash."
+            return f"{shown} is in the place of a list.", "Write one item per line, each after a dash."
         case _:
             return f"{shown} cannot be used.", "See config.example.yaml for what it takes."

@@ -1,6 +1,6 @@
 """What the config may say. Everything but five fields has a default; ``config.example.yaml`` explains each.
 
-The model knows types, choices and ranges; whether values fit together stands in ``rules``.
+The model knows types, choices and ranges; ``rules`` check whether values fit together.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ USERNAME_BLANK = "{{.}}"
 def _no_truth(value: Any) -> Any:
     """The model would take true for 1."""
     if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is no whole number.", "Write a whole number.")
+        raise ValueError(f"{str(value).lower()} is not a whole number.", "Write a whole number.")
     return value
 
 

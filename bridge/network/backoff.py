@@ -23,7 +23,7 @@ class Why(Enum):
     REPLACED = "replaced"
     """Another connection of the same account took over."""
     DISMISSED = "dismissed"
-    """The server ended it for another reason (a restart, an account that is no more); a login tells
+    """The server ended it for another reason (a restart, a deleted account); a login tells
     which."""
     BROKEN = "broken"
     """The other end broke the protocol."""

@@ -53,7 +53,7 @@ class Listeners:
 
 
 def _runner(listener: Listener, log: ServerLog) -> web.AppRunner:
-    # No middlewares: what a route asks of its caller stands beside it in the table.
+    # No middlewares: the route table says what each route asks of its caller.
     app = web.Application()
     app.on_response_prepare.append(_without_server_name)
     for route in listener.routes:

@@ -61,7 +61,7 @@ class PushEndpoint:
         self._refusal_log = LogLimiter(clock)
 
     async def push(self, request: web.Request) -> web.StreamResponse:
-        """200 with no body for a genuine wake-up, whoever it names; 401 for one that is not."""
+        """200 without a body for any genuine wake-up, also for unknown people; 401 otherwise."""
         token = (bearer_token(request.raw_headers) or b"").decode("ascii", "replace")
         try:
             expires = await self._tokens.verify(token)

@@ -182,8 +182,8 @@ def test_a_bridge_that_does_not_answer_is_not_healthy(terminal: Terminal) -> Non
         (ExceptionGroup("g", [ExceptionGroup("h", [Misconfigured("a", "b", "c")])]), 11, "a: b c"),
         (Fenced("hush"), 40, "another instance holds the lease on this database"),
         (ExceptionGroup("g", [ValueError("1"), Fenced("hush")]), 40, "another instance"),
-        (ExceptionGroup("g", [ValueError("hush")]), 1, "a mistake in this program (ExceptionGroup)"),
-        (ValueError("hush"), 1, "a mistake in this program (ValueError)"),
+        (ExceptionGroup("g", [ValueError("hush")]), 1, "because of a bug (ExceptionGroup)"),
+        (ValueError("hush"), 1, "because of a bug (ValueError)"),
         (KeyboardInterrupt(), 0, ""),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ async def test_a_mistake_of_ours_ends_the_connection_at_once_and_says_so(
         with pytest.raises(TryAgain, match="has ended: fault"):
             await asking
         await both.peer.ends()
-    assert "a connection met a mistake of ours" in capfd.readouterr().out
+    assert "connection failed: unexpected error" in capfd.readouterr().out
 
 
 async def test_a_server_that_hangs_up_ends_the_connection() -> None:

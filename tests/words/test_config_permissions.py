@@ -54,13 +54,13 @@ def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str
     ("permissions", "words"),
     [
         ('{"@bea:home.test": king}', "is 'king'. Write one of block, relay, commands, user, admin"),
-        ('{"@bea": user}', "names nobody. Write *, a domain, or a user"),
+        ('{"@bea": user}', "names no user or domain. Write *, a domain, or a user"),
         ('{"@bea:home.test": {fly: true}}', "Known are admin, commands"),
         (
             '{"@bea:home.test": {login: "yes"}}',
             "login in the map of @bea:home.test is 'yes'. Write true or false",
         ),
-        ("[a]", "it is no section. Write one line for each user"),
+        ("[a]", "it is not a section. Write one line for each user"),
         ('{"@admin:example.com": admin}', "nothing but the example"),
         ('{"*": relay, example.com: user}', "nothing but the example"),
         ('{"*": relay}', "permissions (config.yaml line 4): nobody may log in"),

@@ -27,7 +27,7 @@ MAX_PREFIX_CHARACTERS = 32
 _USERNAME_TEMPLATE = re.compile(
     rf"[a-z0-9][a-z0-9_.\-]{{0,{MAX_PREFIX_CHARACTERS - 2}}}[_.\-]{re.escape(USERNAME_BLANK)}"
 )
-"""The end that is no letter or digit keeps the names of people, and of another bridge, out of ours."""
+"""The last character, not a letter or digit, keeps names of people and of other bridges out of ours."""
 _LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
 
 
@@ -38,12 +38,12 @@ def domain(config: Config) -> Findings:
         yield Finding(
             "homeserver.domain",
             f"it is still the example's {name}." if name else "it is not set.",
-            "Write your server's name, what follows the : in your Matrix ID.",
+            "Write your server's name: the part after the colon in your Matrix ID.",
         )
     elif not _DOMAIN.fullmatch(name):
         yield Finding(
             "homeserver.domain",
-            f"{name!r} is no server name.",
+            f"{name!r} is not a server name.",
             "Write the name only, such as my.domain, without https:// or a path.",
         )
 
@@ -55,12 +55,12 @@ def homeserver(config: Config) -> Findings:
         yield Finding(
             "homeserver.address",
             f"it is still the example's {address}." if address else "it is not set.",
-            "Write where this bridge reaches it, such as http://localhost:8008.",
+            "Write the address at which this bridge reaches it, such as http://localhost:8008.",
         )
     elif not is_address(address):
         yield Finding(
             "homeserver.address",
-            f"{shown_address(address)} is no address.",
+            f"{shown_address(address)} is not an address.",
             "Write it as http://host:port or https://host.",
         )
     else:
@@ -73,7 +73,7 @@ def _nothing_behind_the_host(address: str) -> Findings:
     if "/_matrix" in parts.path or parts.query or parts.fragment:
         yield Finding(
             "homeserver.address",
-            f"{address!r} holds more than an address.",
+            f"{address!r} is more than an address.",
             f"Write {parts.scheme}://{parts.netloc}: the bridge adds /_matrix and the rest by itself.",
         )
     elif parts.path.strip("/"):
@@ -99,7 +99,7 @@ def appservice(config: Config) -> Findings:
     """How the homeserver reaches us, and the names we claim there."""
     section = config.appservice
     if not is_address(section.address):
-        seen = f"{shown_address(section.address)} is no address." if section.address else "it is not set."
+        seen = f"{shown_address(section.address)} is not an address." if section.address else "it is not set."
         yield Finding(
             "appservice.address",
             seen,
@@ -115,7 +115,7 @@ def appservice(config: Config) -> Findings:
     if not _LOCALPART.fullmatch(section.bot.username):
         yield Finding(
             "appservice.bot.username",
-            f"{section.bot.username!r} is no user name.",
+            f"{section.bot.username!r} is not a user name.",
             "Write small letters and digits, without @ or the domain.",
         )
     elif section.bot.username.startswith(section.ghost_prefix):
@@ -136,7 +136,7 @@ def tokens(config: Config) -> Findings:
         if not value or value in PLACEHOLDER_TOKENS:
             yield Finding(
                 f"appservice.{name}",
-                "the token is not there yet.",
+                "the token is not set yet.",
                 "Run `interop-bridge -g`, give the registration to the homeserver, and restart that.",
             )
         elif len(value) < MIN_SECRET_CHARACTERS or not value.isascii() or not value.isprintable():
