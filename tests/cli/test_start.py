@@ -18,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_start_says_once_that_it_waits_for_the_homeserver_and_why(folder: Path) -> None:
+def test_waiting_for_the_homeserver_is_told_once_with_the_reason(folder: Path) -> None:
     said, log, code = run_until_waiting(folder)
     assert code == 0
     assert said.count("\n") == 1
@@ -28,7 +28,7 @@ def test_a_start_says_once_that_it_waits_for_the_homeserver_and_why(folder: Path
     assert "127.0.0.1" not in log, "the log holds no address"
 
 
-def test_a_lost_master_key_ends_the_start_and_is_not_replaced(folder: Path) -> None:
+def test_lost_master_key_ends_the_start_and_is_not_replaced(folder: Path) -> None:
     assert run_until_waiting(folder)[2] == 0
     (folder / "master.key").rename(folder / "away")
     ended = run(folder)
@@ -38,7 +38,7 @@ def test_a_lost_master_key_ends_the_start_and_is_not_replaced(folder: Path) -> N
     assert not (folder / "master.key").exists()
 
 
-def test_a_locked_database_ends_the_start_with_one_sentence(folder: Path) -> None:
+def test_locked_database_ends_the_start_with_one_sentence(folder: Path) -> None:
     assert run_until_waiting(folder)[2] == 0
     with closing(sqlite3.connect(folder / "bridge.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -38,11 +38,11 @@ def failure(cause: BaseException | None) -> TryAgain:
     ],
     ids=str,
 )
-def test_each_failure_has_its_word(cause: BaseException | None, trouble: Trouble) -> None:
+def test_failure_maps_to_one_word(cause: BaseException | None, trouble: Trouble) -> None:
     assert trouble_of(failure(cause)) is trouble
 
 
-async def test_unresolvable_host_is_told_by_its_word() -> None:
+async def test_unresolvable_host_is_reported() -> None:
     with pytest.raises(TryAgain) as refused:
         await TcpDialer().dial("no-such-host.invalid", 1, timeout=30)
     assert trouble_of(refused.value) is Trouble.NAME

@@ -18,7 +18,7 @@ from tests.network.clock import ManualClock
 from tests.web.test_public import public
 
 
-async def test_the_first_is_told_at_once_and_later_ones_together_after_a_minute() -> None:
+async def test_first_event_is_logged_at_once_later_ones_once_a_minute() -> None:
     clock = ManualClock()
     limiter = LogLimiter(clock)
     assert [limiter.due() for _ in range(3)] == [1, 0, 0]
@@ -28,7 +28,7 @@ async def test_the_first_is_told_at_once_and_later_ones_together_after_a_minute(
     assert [limiter.due(), limiter.due()] == [4, 0]
 
 
-async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_oversized_header_is_refused_without_an_error(caplog: pytest.LogCaptureFixture) -> None:
     listeners = Listeners([Listener("public", "127.0.0.1", 0, ())], ManualClock())
     await listeners.start()
     with structlog.testing.capture_logs() as lines:
@@ -42,7 +42,7 @@ async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pyte
     assert caplog.records == []
 
 
-async def test_forged_wake_ups_write_one_line_a_minute() -> None:
+async def test_forged_wake_ups_log_one_line_a_minute() -> None:
     async with public() as here:
         with structlog.testing.capture_logs() as lines:
             for seconds in (0, 0, LINE_SECONDS):
@@ -52,7 +52,7 @@ async def test_forged_wake_ups_write_one_line_a_minute() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("ours"), True, None])
-async def test_mistakes_of_ours_stay_errors(caplog: pytest.LogCaptureFixture, error: Any) -> None:
+async def test_our_own_errors_stay_errors(caplog: pytest.LogCaptureFixture, error: Any) -> None:
     log = ServerLog(ManualClock())
     with structlog.testing.capture_logs() as lines:
         log.error("Unhandled exception", exc_info=error)

@@ -25,7 +25,7 @@ SECRET = "hush-hush"
         ("network: !!python/object:os.system {}\n", 1),
     ],
 )
-def test_what_is_no_yaml_is_refused_with_its_line(text: str, line: int) -> None:
+def test_invalid_yaml_is_refused_with_its_line(text: str, line: int) -> None:
     error = refusal(text)
     assert error.exit_code == 10
     assert error.where.startswith(f"config.yaml line {line}" if line else "config.yaml")
@@ -70,7 +70,7 @@ def test_no_message_shows_a_secret(text: str) -> None:
         ("http://localhost:8008", "http://a b", "homeserver.address@7", "'http://a b' is not an address"),
         ("http://localhost:8008", "http://a:8008/_matrix", "homeserver.address@7", "Write http://a:8008:"),
         ("http://localhost:8008", "http://a/?x", "homeserver.address@7", "Write http://a:"),
-        ("permissions", "command_prefix: a b\n    permissions", "bridge.command_prefix@4", "not a single word"),
+        ("permissions", "command_prefix: a b\n    permissions", "bridge.command_prefix@4", "a single word"),
         ("    as_token", "    port: true\n    as_token", "appservice.port@11", "true is not a whole number"),
         ("http://localhost:8008", "localhost:8008", "homeserver.address@7", "http://host:port"),
         ("http://localhost:29317", "''", "appservice.address@10", "it is not set"),
@@ -90,9 +90,7 @@ def test_no_message_shows_a_secret(text: str) -> None:
         ("    hs_token", "    no_token", "appservice.hs_token@9", "interop-bridge -g"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_named_with_its_line_and_the_remedy(
-    old: str, new: str, where: str, words: str
-) -> None:
+def test_wrong_value_is_named_with_line_and_remedy(old: str, new: str, where: str, words: str) -> None:
     assert MINIMAL.count(old) == 1
     error = refusal(MINIMAL.replace(old, new))
     assert error.exit_code == 11
@@ -131,33 +129,33 @@ def test_a_wrong_value_is_named_with_its_line_and_the_remedy(
         ("double_puppet: {secrets: {home.test: abc}}", "as_token:", 11),
     ],
 )  # fmt: skip
-def test_a_wrong_section_is_refused(section: str, words: str, code: int) -> None:
+def test_wrong_section_is_refused(section: str, words: str, code: int) -> None:
     error = refusal(MINIMAL + section + "\n")
     assert words in str(error)
     assert error.exit_code == code
 
 
-def test_all_that_is_wrong_is_found_at_once_and_the_first_ends_the_start() -> None:
+def test_all_errors_are_found_and_the_first_ends_the_start() -> None:
     text = MINIMAL.replace("home.test\n", "example.com\n").replace("profile.yaml", "''")
     assert {f.path for f in seen(text).errors} == {"network.profile", "homeserver.domain"}
     assert "1 more" in str(refusal(text))
 
 
-def test_the_untouched_example_is_refused_for_each_of_its_placeholders() -> None:
+def test_untouched_example_is_refused_for_each_placeholder() -> None:
     assert {f.path for f in seen(example_text()).errors} == {
         "network.profile", "bridge.permissions", "homeserver.address", "homeserver.domain",
         "appservice.as_token", "appservice.hs_token",
     }  # fmt: skip
 
 
-def test_a_registration_needs_the_domain_and_neither_tokens_nor_profile() -> None:
+def test_registration_needs_only_the_domain() -> None:
     generating = Purpose(generating=True)
     assert refusal(example_text(), purpose=generating).exit_code == 20
     filled = example_text().replace("domain: example.com", "domain: home.test")
     assert load(filled, purpose=generating).config.homeserver.domain == "home.test"
 
 
-def test_an_unknown_key_is_a_warning_with_the_nearest_name() -> None:
+def test_unknown_key_is_a_warning_with_the_nearest_name() -> None:
     text = MINIMAL.replace("    domain", "    adress: x\n    domain") + "homserver: {}\npublic: {domain: x}\n"
     warnings = load(text).warnings
     assert [(w.path, w.unknown_key, w.severity) for w in warnings] == [
@@ -173,7 +171,7 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_name() -> None:
     assert warnings[0].where == "config.yaml line 8"
 
 
-def test_an_operator_says_word_for_word_what_that_means() -> None:
+def test_operator_custody_needs_the_exact_acknowledgement() -> None:
     operator = MINIMAL.replace("    profile", "    custody: operator\n    profile")
     assert OPERATOR_ACKNOWLEDGEMENT in str(refusal(operator))
     almost = OPERATOR_ACKNOWLEDGEMENT.replace("can", "could")
@@ -183,11 +181,11 @@ def test_an_operator_says_word_for_word_what_that_means() -> None:
     assert config(said).network.custody.value == "operator"
 
 
-def test_the_example_quotes_the_acknowledgement() -> None:
+def test_example_quotes_the_acknowledgement() -> None:
     assert f'"{OPERATOR_ACKNOWLEDGEMENT}"' in example_text()
 
 
-def test_letting_in_several_under_personal_custody_is_warned_of() -> None:
+def test_several_users_under_personal_custody_are_a_warning() -> None:
     text = MINIMAL.replace("permissions:\n", "permissions:\n        home.test: user\n")
     (found,) = load(text).warnings
     assert "only the first can opt in" in found.what
@@ -202,12 +200,12 @@ def test_letting_in_several_under_personal_custody_is_warned_of() -> None:
         "postgres:///d",
     ],
 )
-def test_an_address_of_postgresql_may_have_all_its_forms(uri: str) -> None:
+def test_postgresql_address_may_have_all_forms(uri: str) -> None:
     assert config(MINIMAL + f"database: {{type: postgres, uri: '{uri}'}}\n").database.url == uri
 
 
 @pytest.mark.parametrize("uri", ["file:b.db?mode=rwc&_txlock=immediate", "b.db", "file:/a/memory.db"])
-def test_a_file_may_be_named_as_other_bridges_do(uri: str) -> None:
+def test_sqlite_file_may_be_named_as_other_bridges_do(uri: str) -> None:
     assert config(MINIMAL + f"database: {{uri: '{uri}'}}\n").database.url.endswith(".db")
 
 
@@ -218,12 +216,12 @@ def test_a_file_may_be_named_as_other_bridges_do(uri: str) -> None:
         ("bridge:\n", "matrix: {room_version: 99}\nbridge:\n", "Write one of 1, 2,"),
     ],
 )
-def test_what_is_unlikely_is_warned_of(old: str, new: str, words: str) -> None:
+def test_unlikely_value_is_a_warning(old: str, new: str, words: str) -> None:
     (found,) = load(MINIMAL.replace(old, new)).warnings
     assert words in found.remedy
 
 
-def test_a_health_check_needs_no_domain() -> None:
+def test_healthcheck_needs_no_domain() -> None:
     assert load(MINIMAL, purpose=Purpose(looking=True)).config.appservice.port == 29317
     assert refusal(example_text(), purpose=Purpose(looking=True)).exit_code == 11
 
@@ -231,7 +229,7 @@ def test_a_health_check_needs_no_domain() -> None:
 @pytest.mark.parametrize(
     "template", ["x{{.}}", "X_{{.}}", "x_{{.}}y", ".*_{{.}}", "_{{.}}", "x" * 32 + "_{{.}}"]
 )
-def test_username_template_that_is_no_prefix_is_refused(template: str) -> None:
+def test_username_template_without_a_prefix_is_refused(template: str) -> None:
     found = refusal(with_template(template))
     assert found.where.startswith("appservice.username_template")
     assert repr(template) in found.what
@@ -242,7 +240,7 @@ def test_username_template_gives_the_ghost_prefix(prefix: str) -> None:
     assert config(with_template(prefix + "{{.}}")).appservice.ghost_prefix == prefix
 
 
-def test_bot_may_not_be_named_like_a_ghost_of_another_prefix() -> None:
+def test_bot_name_with_the_ghost_prefix_is_refused() -> None:
     text = with_template("x_{{.}}").replace("    as_token", "    bot: {username: x_bot}\n    as_token")
     assert "would also be the name of a ghost" in refusal(text).what
 
