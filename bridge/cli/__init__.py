@@ -68,5 +68,5 @@ def told(error: BaseException) -> int:
 def _report_bug(error: BaseException) -> int:
     click.echo(BUG.format(name=type(error).__name__), err=True)
     if structlog.is_configured():  # the traceback, at debug; earlier there is no log
-        structlog.get_logger().debug("program stopped: unexpected error", exc_info=error)
+        structlog.get_logger().debug("program stopped (unexpected error)", exc_info=error)
     return FATAL

@@ -68,7 +68,7 @@ async def test_unexpected_error_ends_the_connection_and_is_logged(
         with pytest.raises(TryAgain, match="has ended: fault"):
             await asking
         await both.peer.ends()
-    assert "connection failed: unexpected error" in capfd.readouterr().out
+    assert "connection failed (unexpected error)" in capfd.readouterr().out
 
 
 async def test_server_close_ends_the_connection() -> None:

@@ -182,7 +182,7 @@ class Channel:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("connection failed: unexpected error", error=type(error).__name__, exc_info=error)
+            _log.error("connection failed (unexpected error)", error=type(error).__name__, exc_info=error)
             self._finish(Why.FAULT)
 
     async def _read(self, events: Sequence[Event]) -> None:
