@@ -94,9 +94,17 @@ def derive(key: bytes, *parts: str | bytes, size: int = DERIVED_BYTES) -> bytes:
     return hmac.digest(key, framed, "sha256")[:size]
 
 
-def opaque_localpart(key: bytes, *parts: str | bytes) -> str:
-    """The localpart of a ghost or alias: ``ib_`` and 26 base32 characters (128 bits)."""
-    return "ib_" + base64.b32encode(derive(key, *parts)).decode().rstrip("=").lower()
+GHOST_PREFIX = "ib_"
+"""What localparts of ghosts and aliases begin with, unless the config says otherwise."""
+
+
+OPAQUE_CHARACTERS = 26
+"""128 bits in base32."""
+
+
+def opaque_localpart(key: bytes, *parts: str | bytes, prefix: str = GHOST_PREFIX) -> str:
+    """The localpart of a ghost or alias: ``prefix`` and 26 base32 characters (128 bits)."""
+    return prefix + base64.b32encode(derive(key, *parts)).decode().rstrip("=").lower()
 
 
 def stanza_id(account_key: bytes, event: EventId) -> StanzaId:

@@ -38,9 +38,9 @@ class RealClock:
 
 
 class ControlledClock:
-    """Real time plus the offset in seconds that stands in ``offset_file``, re-read as it changes.
+    """Real time plus the offset in seconds in ``offset_file``, re-read as it changes.
 
-    No file means no offset; what is no number in it changes nothing. ``monotonic`` takes only the
+    No file means no offset; anything but a number in it changes nothing. ``monotonic`` takes only the
     steps forward, and timers run on it: moving the shared clock a day on lets a day's timers fire.
     """
 

@@ -1,7 +1,8 @@
-"""Files that hold a key: the bridge's own, 0600, no link, in a folder of its own (S28)."""
+"""Files that hold a key: owned by the bridge's user, 0600 or 0400, no link, in a safe folder (S28)."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -10,13 +11,21 @@ from pathlib import Path
 from bridge.errors import Misconfigured
 
 MODE = 0o600
+MODES = frozenset({MODE, 0o400})
+"""A mounted or careful admin's key may be read-only; the bridge never writes to it again."""
+NAME_ANOTHER = "Name a file in a folder that exists and that the bridge's user can write to."
 
 
 class PrivateFile:
-    """The real form of the ``KeyFile`` port. A refusal names the command that mends it."""
+    """The real form of the ``KeyFile`` port. A refusal names the command that repairs it.
 
-    def __init__(self, path: Path) -> None:
+    ``exposed``: what to do, besides the mode, when others may have read the key. It depends on the key:
+    one can be replaced, another would leave the database unreadable.
+    """
+
+    def __init__(self, path: Path, *, exposed: str = "") -> None:
         self._path = path
+        self._exposed = exposed
 
     @property
     def name(self) -> str:
@@ -30,9 +39,9 @@ class PrivateFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            what = "is a link." if self._path.is_symlink() else f"cannot be read ({error.strerror})."
+            what = "is a link." if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})."
             raise Misconfigured(
-                self.name, what, "Name a file that the bridge's user owns and alone may read."
+                self.name, what, "Name a file that the bridge's user owns and nobody else can read."
             ) from error
         try:
             self._check(os.fstat(file))
@@ -40,8 +49,14 @@ class PrivateFile:
         finally:
             os.close(file)
 
+    def check_folder(self) -> None:
+        """Check that ``make`` finds a folder; ``Misconfigured`` when there is none."""
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise Misconfigured(self.name, f"cannot be made ({folder} is not a folder).", NAME_ANOTHER)
+
     def make(self, data: bytes) -> None:
-        """Put ``data`` where there is no file yet; one that somebody else just made is left alone."""
+        """Put ``data`` where there is no file yet; one that another process just made is left alone."""
         self._write(data, replace=False)
 
     def replace(self, data: bytes) -> None:
@@ -68,25 +83,26 @@ class PrivateFile:
             _sync_folder(self._path.parent)
         except OSError as error:
             what = f"cannot be made ({error.strerror})."
-            raise Misconfigured(self.name, what, "Make its folder writable for the bridge.") from error
+            raise Misconfigured(self.name, what, NAME_ANOTHER) from error
 
     def _check(self, status: os.stat_result) -> None:
         mode = stat.S_IMODE(status.st_mode)
         if not stat.S_ISREG(status.st_mode):
-            raise Misconfigured(self.name, "is not a file.", "Name a file for the key.")
+            raise Misconfigured(self.name, "is not a plain file.", "Name a file for the key.")
         if status.st_uid != os.geteuid():
-            remedy = f"Run: chown {os.geteuid()} {self._path}, if it is yours."
+            remedy = f"Run `chown {os.geteuid()} {self._path}` if it is yours."
             raise Misconfigured(self.name, "belongs to another user.", remedy)
         folder = self._path.parent.stat().st_mode
         if folder & (stat.S_IWGRP | stat.S_IWOTH) and not folder & stat.S_ISVTX:
             raise Misconfigured(
                 str(self._path.parent),
-                "is a folder in which others may replace the key.",
-                f"Run: chmod 0700 {self._path.parent}",
+                "is a folder in which other users can replace the key.",
+                f"Run `chmod 700 {self._path.parent}`.",
             )
-        if mode != MODE:
-            what = f"has the mode {mode:04o}, so others may read it."
-            raise Misconfigured(self.name, what, f"Run: chmod 0600 {self._path}")
+        if mode not in MODES:
+            what = f"holds a key, and its mode {mode:04o} lets others in; it must be 0600 or 0400."
+            remedy = f"Run `chmod 600 {self._path}`. {self._exposed}".strip()
+            raise Misconfigured(self.name, what, remedy)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -37,7 +37,7 @@ class TcpStream:
             raise TryAgain(f"receive: {type(error).__name__}") from error
 
     async def send(self, data: bytes, *, step: Step) -> None:
-        """Hand ``data`` to the network. A cancelled call has handed it over all the same."""
+        """Hand ``data`` to the network. A cancelled call may have handed it over."""
         if self._writer.is_closing():
             raise TryAgain(f"{step.value}: the connection is closed")
         try:

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import aiohttp
 
 from bridge.errors import TryAgain
+from bridge.http_bodies import AnswerRefused, read_answer
 from bridge.ports import Step, WebAnswer
-
-CHUNK_BYTES = 64 * 1024
 
 
 class WebClient:
@@ -52,18 +51,8 @@ class WebClient:
                 ) as answer,
             ):
                 names = {name.lower(): value for name, value in answer.headers.items()}
-                return WebAnswer(answer.status, names, await _read(step, answer, max_bytes))
+                return WebAnswer(answer.status, names, await read_answer(answer, max_bytes))
+        except AnswerRefused as error:
+            raise TryAgain(f"{step.value}: {error}") from None
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise TryAgain(f"{step.value}: {type(error).__name__}") from error
-
-
-async def _read(step: Step, answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The whole body, never more than the limit of it in memory."""
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise TryAgain(f"{step.value}: a compressed answer")
-    body = bytearray()
-    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            raise TryAgain(f"{step.value}: an answer beyond {max_bytes} bytes")
-    return bytes(body)

@@ -1,4 +1,4 @@
-"""The command line. Every way it ends is an exit code and at most one sentence with its remedy.
+"""The command line. Every command ends with an exit code and at most one sentence with its remedy.
 
 Exit codes are the ecosystem's (``docs/reference/exit-codes.md``); ours are 40 and above.
 """
@@ -16,8 +16,8 @@ from bridge.cli.verbs import PROGRAM, cli
 from bridge.errors import Misconfigured
 from bridge.store.errors import Fenced, locked
 
-OUR_MISTAKE = (
-    "Something went wrong that should not have: a mistake in this program ({name}). "
+BUG = (
+    "The bridge stopped because of a bug ({name}). "
     "Set logging.min_level to debug, try again, and report what the log says."
 )
 
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; the exit code. Never a traceback."""
+    """Run a command; its exit code. Never prints a traceback."""
     try:
         outcome = cli.main(
             None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
@@ -39,7 +39,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
 
 
 def told(error: BaseException) -> int:
-    """Say on standard error what ended the program; the exit code."""
+    """Print to standard error why the program ended; the exit code."""
     match error:
         case Misconfigured():
             click.echo(str(error), err=True)
@@ -54,13 +54,19 @@ def told(error: BaseException) -> int:
         case BaseExceptionGroup():
             # Of what several tasks ended with, what the admin can change comes first.
             wrong = error.subgroup((Misconfigured, Fenced))
-            return told(wrong.exceptions[0]) if wrong is not None else _our_mistake(error)
+            return told(wrong.exceptions[0]) if wrong is not None else _report_bug(error)
+        case OSError() if error.filename is not None:
+            reason = (error.strerror or type(error).__name__).lower()
+            click.echo(
+                f"{error.filename}: cannot be used ({reason}). Check the path and its folder.", err=True
+            )
+            return FATAL
         case _:
-            return _our_mistake(error)
+            return _report_bug(error)
 
 
-def _our_mistake(error: BaseException) -> int:
-    click.echo(OUR_MISTAKE.format(name=type(error).__name__), err=True)
-    if structlog.is_configured():  # the places it passed, at debug; before that there is no log
-        structlog.get_logger().debug("the program ended by a mistake", exc_info=error)
+def _report_bug(error: BaseException) -> int:
+    click.echo(BUG.format(name=type(error).__name__), err=True)
+    if structlog.is_configured():  # the traceback, at debug; earlier there is no log
+        structlog.get_logger().debug("program stopped (unexpected error)", exc_info=error)
     return FATAL

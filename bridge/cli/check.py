@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import click
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from bridge.cli.check_registration import check_registrations
+from bridge.cli.check_state import Checked, as_finding, check_state
 from bridge.cli.files import facts_of, read_config, read_text
 from bridge.cli.outcomes import FINE
 from bridge.config import (
     Config,
     Finding,
     Severity,
+    check_connection,
     examine,
     holds_secrets,
-    judge_key_file,
     judge_readable,
     judge_secret_file,
     read_profile,
 )
-from bridge.config.findings import NOT_CONFIGURED, warning
 from bridge.errors import Misconfigured
-from bridge.matrix.registration import faults
-from bridge.sentences import render
 
 
-@dataclass(frozen=True)
-class Checked:
-    """One subject: what it is, and what there is to say about it."""
+def check(
+    config_path: str, registration_path: str, others: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Checked, ...]:
+    """All subjects that can be looked at; a config that cannot be read is the only one.
 
-    subject: str
-    findings: tuple[Finding, ...]
-
-
-def check(config_path: str, registration_path: str, environment: Mapping[str, str]) -> tuple[Checked, ...]:
-    """All subjects that can be looked at; a config that cannot be read is the only one."""
+    ``others``: registration files of other bridges on the homeserver.
+    """
     try:
         text = read_config(config_path)
         examined = examine(text, name=config_path, environment=environment, read_file=read_text)
     except Misconfigured as error:
-        return (Checked("config", (_finding(error),)),)
+        return (Checked("config", (as_finding(error),)),)
     # A key that means nothing is an admin's mistake: at a start a warning, here an error.
     findings = tuple(replace(f, severity=Severity.ERROR) if f.unknown_key else f for f in examined.findings)
     subjects = [
@@ -55,12 +48,13 @@ def check(config_path: str, registration_path: str, environment: Mapping[str, st
         ),
     ]
     if examined.config is not None:
-        config = examined.config
-        subjects += [
-            Checked("key files", tuple(_key_files(config))),
-            *([Checked("profile", tuple(_profile(config)))] if _names_a_profile(findings) else []),
-            Checked("registration", tuple(_registration(config, registration_path))),
-        ]
+        config, profile_id = examined.config, None
+        if _names_a_profile(findings):
+            profile, profile_id = _profile(config)
+            subjects.append(profile)
+        subjects += check_registrations(config, registration_path, others)
+        if all(finding.path != "database.uri" for finding in findings):
+            subjects += check_state(config, profile_id)
     return tuple(subjects)
 
 
@@ -81,69 +75,22 @@ def secret_files(named: Mapping[str, str]) -> Iterator[Finding]:
             yield found
 
 
-def _key_files(config: Config) -> Iterator[Finding]:
-    """Key files that exist; those that do not are made at the first start."""
-    paths = [config.network.signing_key_file]
-    paths += [config.bridge.master_key_file] if config.bridge.master_key is None else []
-    for path in paths:
-        facts = facts_of(path)
-        found = judge_key_file(path, facts) if facts else None
-        if found:
-            yield found
-
-
 def _names_a_profile(findings: tuple[Finding, ...]) -> bool:
     """Whether there is a profile to look at: else that is said already."""
     return all(finding.path != "network.profile" for finding in findings)
 
 
-def _profile(config: Config) -> Iterator[Finding]:
+def _profile(config: Config) -> tuple[Checked, str | None]:
+    """The profile, and its id when it can be read."""
     try:
         profile = read_profile(config.network.profile, read_text)
     except Misconfigured as error:
-        yield _finding(error)
-        return
-    if profile.connection not in ("either", config.network.connection):
-        yield Finding(
-            "network.connection",
-            f"the agreement does not allow {config.network.connection}.",
-            f"Write {profile.connection}.",
-        )
-
-
-def _registration(config: Config, path: str) -> Iterator[Finding]:
+        return Checked("profile", (as_finding(error),)), None
     try:
-        document = YAML(typ="safe", pure=True).load(read_text(path))
-    except FileNotFoundError:
-        yield warning(path, "there is no registration here.", "Run `interop-bridge -g`, or name it with -r.")
-        return
-    except (OSError, UnicodeDecodeError, YAMLError, RecursionError) as error:
-        yield Finding(path, f"it cannot be read ({type(error).__name__}).", "Run `interop-bridge -g` again.")
-        return
-    if not isinstance(document, dict):
-        yield Finding(path, "it is no registration.", "Run `interop-bridge -g` again.")
-        return
-    yield from _registered(config, path, document)
-
-
-def _registered(config: Config, path: str, document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Whether the registration is sound and says what the config says."""
-    section = config.appservice
-    for fault in faults(document, server=config.homeserver.domain, bot_localpart=section.bot.username):
-        yield Finding(f"{path} {fault.where}", render(fault.sentence), "Run `interop-bridge -g` again.")
-    expected = {
-        "id": section.id,
-        "url": section.address,
-        "as_token": section.as_token.get_secret_value(),
-        "hs_token": section.hs_token.get_secret_value(),
-    }
-    for key, value in expected.items():
-        if document.get(key) != value:
-            yield Finding(
-                f"{path} {key}",
-                f"it is not what the config says in appservice.{'address' if key == 'url' else key}.",
-                "Run `interop-bridge -g` and restart the homeserver.",
-            )
+        check_connection(config, profile)
+    except Misconfigured as error:
+        return Checked("profile", (as_finding(error),)), profile.id
+    return Checked("profile", ()), profile.id
 
 
 def report(checked: tuple[Checked, ...], *, as_json: bool) -> int:
@@ -170,7 +117,3 @@ def _plain(finding: Finding) -> dict[str, str | int]:
         "remedy": finding.remedy,
         "exit_code": finding.exit_code if finding.severity is Severity.ERROR else FINE,
     }
-
-
-def _finding(error: Misconfigured) -> Finding:
-    return Finding(error.where, error.what, error.remedy, exit_code=error.exit_code or NOT_CONFIGURED)

@@ -13,7 +13,7 @@ PRIVATE = 0o600
 
 
 def read_text(path: str) -> str:
-    """A file's text; OSError, or UnicodeDecodeError for what is no UTF-8."""
+    """A file's text; OSError, or UnicodeDecodeError when it is not UTF-8."""
     return Path(path).read_text(encoding="utf-8")
 
 
@@ -29,23 +29,25 @@ def read_config(path: str) -> str:
             exit_code=UNREADABLE,
         ) from None
     except UnicodeDecodeError:
-        raise Misconfigured(path, "it is no text.", "Save it as UTF-8.", exit_code=UNREADABLE) from None
+        raise Misconfigured(
+            path, "the file is not valid UTF-8.", "Save it as UTF-8.", exit_code=UNREADABLE
+        ) from None
     except OSError as error:
         raise Misconfigured(
             path,
             f"it cannot be read ({why(error)}).",
-            "Let this program's user read it.",
+            "Name a file that this program's user can read.",
             exit_code=UNREADABLE,
         ) from None
 
 
 def facts_of(path: str) -> FileFacts | None:
-    """What the file system says about ``path``; None when there is nothing."""
+    """What the file system says about ``path``; None when there is no such file."""
     try:
         status = os.stat(path)
         return FileFacts(status.st_mode, status.st_uid, os.geteuid(), os.path.islink(path))
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # where the file is needed, reading it says why
 
 
 def write_private(path: str, text: str, *, exit_code: int, new: bool = False) -> None:
@@ -66,13 +68,13 @@ def write_private(path: str, text: str, *, exit_code: int, new: bool = False) ->
     except FileExistsError:
         partial.unlink(missing_ok=True)
         raise Misconfigured(
-            path, "there is a file already.", "Move it away, or name another one.", exit_code=exit_code
+            path, "a file exists there already.", "Move it away, or choose another name.", exit_code=exit_code
         ) from None
     except OSError as error:
         raise Misconfigured(
             path,
             f"it cannot be written ({why(error)}).",
-            "Let this program's user write in that folder, or name another one.",
+            "Give this program's user write access to that folder, or choose another path.",
             exit_code=exit_code,
         ) from None
 

@@ -80,7 +80,12 @@ def _made(config: Config, random: Random) -> tuple[list[Mapping[str, Any]], dict
     server, section = config.homeserver.domain, config.appservice
     main = new_registration(section.id, section.address, random.bytes)
     documents: list[Mapping[str, Any]] = [
-        main_document(main, server=server, bot_localpart=section.bot.username)
+        main_document(
+            main,
+            server=server,
+            bot_localpart=section.bot.username,
+            ghost_prefix=section.ghost_prefix,
+        )
     ]
     values: dict[tuple[str, ...], str] = {
         ("appservice", "as_token"): main.as_token,

@@ -32,7 +32,7 @@ def healthcheck(config: Config) -> None:
 def _unwell(config: Config, seen: str) -> Misconfigured:
     return Misconfigured(
         f"port {config.appservice.port}",
-        f"the bridge does not answer that it is well ({seen}).",
+        f"the bridge does not answer its health check as it should ({seen}).",
         "Look at its log.",
         exit_code=FATAL,
     )

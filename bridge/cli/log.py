@@ -6,14 +6,16 @@ An event is a fixed sentence with values under known keys. Texts of exceptions a
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from enum import Enum
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,7 +27,7 @@ from bridge.errors import Misconfigured
 ALLOWED = frozenset(
     {
         "account", "act", "after_s", "attempt", "code", "conflicts", "contact", "count", "entry", "error",
-        "exit_code", "failures", "kind", "lane", "limit", "method", "milliseconds", "network", "peer",
+        "exit_code", "failures", "host", "kind", "lane", "limit", "method", "milliseconds", "network", "peer",
         "port", "reason", "room", "seconds", "service", "state", "status", "step", "trace", "user",
         "version", "what", "why",
     }
@@ -37,6 +39,7 @@ DROPPED = "(dropped)"
 _SENTENCE = re.compile(r"[A-Za-z][A-Za-z ,;'()-]{0,99}")
 """An event: no digits, no @, no colon, so that nothing of a person fits in."""
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]*(?:[.-][A-Za-z_]+)*(?:\d{1,3})?(?:\.\d{1,3}){0,2}")
+_HOST = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}|localhost")
 _LOG_ID = re.compile(r"[0-9a-f]{8}")
 MAX_WORD_CHARACTERS = 60
 MAX_NUMBER = 10**9
@@ -59,7 +62,8 @@ def only_allowed(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
         if key in event:
             kept[key] = event[key]
     for key in sorted(ALLOWED & event.keys()):
-        kept[key] = event[key] if key == "trace" else harmless(event[key])
+        form = _FORMS.get(key, harmless)
+        kept[key] = form(event[key])
     return kept
 
 
@@ -74,6 +78,25 @@ def harmless(value: object) -> str | int | float | bool | None:
     if isinstance(value, str) and len(value) <= MAX_WORD_CHARACTERS:
         return value if _WORD.fullmatch(value) or _LOG_ID.fullmatch(value) else DROPPED
     return DROPPED
+
+
+def host(value: object) -> object:
+    """``value`` when it is a host name with a dot, ``localhost`` or a numeric address; else the mark."""
+    if isinstance(value, str) and _HOST.fullmatch(value):
+        return value
+    try:
+        return str(ipaddress.ip_address(str(value)))
+    except ValueError:
+        return DROPPED
+
+
+def _as_it_is(value: object) -> object:
+    """For ``trace``, which only ``exceptions_as_places`` makes."""
+    return value
+
+
+_FORMS: Mapping[str, Callable[[object], object]] = {"trace": _as_it_is, "host": host}
+"""Keys whose values have a form of their own."""
 
 
 def sentence(event: object) -> str:
@@ -107,6 +130,21 @@ def places(traceback: TracebackType | None) -> list[str]:
     return found
 
 
+class _Output:
+    """Standard output, where a line that cannot be written is dropped.
+
+    A full disk or a closed pipe behind the log must not end the step that logs.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+
+
 class _Libraries(logging.Handler):
     """What libraries log: that they did, never their text, which may hold anything."""
 
@@ -114,24 +152,27 @@ class _Libraries(logging.Handler):
         log = structlog.get_logger()
         log.log(
             record.levelno,
-            "a library reports",
+            "library log record",
             what=record.name.partition(".")[0],
             error=record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None,
         )
 
 
 def set_up(config: Config) -> None:
-    """Log to standard output as the config says; Misconfigured (exit 12) when there is no way to."""
+    """Log to standard output as the config says; Misconfigured (exit 12) when no writer is left."""
     writers = [w for w in config.logging.writers if w.type == "stdout"]
     if not writers:
         raise Misconfigured(
-            "logging.writers", "there is no writer of type stdout.", "Write - type: stdout.", exit_code=LOGGER
+            "logging.writers",
+            "no writer has the type stdout.",
+            "Add a writer with type: stdout.",
+            exit_code=LOGGER,
         )
     level = LEVELS[config.logging.min_level]
     structlog.configure(
         processors=processors(writers[0].format, debug=level <= logging.DEBUG),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Output())),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 FINE = 0
 FATAL = 1
-"""Exit code: flags that do not exist, a file in the way, or a mistake of ours."""
+"""Exit code: unknown flags, a file in the way, or a bug."""
 NO_UPDATE = 5
 """Exit code: --no-update was given together with --generate-registration, which writes the config."""
 LOGGER = 12

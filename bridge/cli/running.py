@@ -15,8 +15,9 @@ from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.web_client import WebClient
 from bridge.cli import log
 from bridge.cli.check import config_mode, secret_files
-from bridge.cli.files import read_config, read_text
-from bridge.config import Config, Finding, Purpose, Severity, load
+from bridge.cli.files import read_config, read_text, why
+from bridge.config import Config, Finding, Purpose, Severity, is_address, load
+from bridge.errors import Misconfigured
 
 PRIVATE_UMASK = 0o077
 """Whatever this program makes is its user's alone."""
@@ -52,14 +53,22 @@ def run_bridge(config: Config) -> int:
     """Run until stopped; the exit code."""
     os.umask(PRIVATE_UMASK)
     log.set_up(config)
-    import bridge.app as app  # after the log: what it brings along may log while it is read
+    from bridge.app.bridge import run  # after the log is set up: imports may log
 
-    return asyncio.run(app.run(config, tell=warn))
+    return asyncio.run(run(config, tell=warn))
 
 
 def run_sandbox(folder: Path, partner: str, bind: str) -> int:
     """Run the sandbox until SIGINT or SIGTERM; the exit code."""
     os.umask(PRIVATE_UMASK)
+    if not is_address(partner):
+        raise Misconfigured("--partner", f"{partner!r} is not an address.", "Write it as http://host:port.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            "--dir", f"{folder} cannot be made ({why(error)}).", "Name another folder."
+        ) from None
     return asyncio.run(_sandbox(folder, partner, bind))
 
 
@@ -79,5 +88,10 @@ async def _sandbox(folder: Path, partner: str, bind: str) -> int:
         return await running
     except asyncio.CancelledError:
         return 0
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        remedy = "Write an address of this machine; 127.0.0.1 is always one."
+        raise Misconfigured("--bind", f"cannot listen on {bind} ({why(error)}).", remedy) from error
     finally:
         await client.close()

@@ -133,10 +133,15 @@ def run(files: Files) -> None:
 
 @cli.command()
 @_named_again
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def check(files: Files, as_json: bool) -> None:
-    """Say what is wrong, and what to write instead."""
-    found = checking.check(files.config, files.registration, os.environ)
+@click.argument("others", nargs=-1, metavar="[OTHER_REGISTRATION]...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def check(files: Files, others: tuple[str, ...], as_json: bool) -> None:
+    """Say what is wrong, and what to write instead.
+
+    Name the registration files of other bridges on the homeserver to see whether they take this bridge's
+    names.
+    """
+    found = checking.check(files.config, files.registration, others, os.environ)
     raise click.exceptions.Exit(checking.report(found, as_json=as_json))
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from bridge.config.example import EXAMPLE_FILE, example_text
 from bridge.config.findings import UNREADABLE, Finding, ReadFile, Severity
-from bridge.config.holding import holds_secrets
 from bridge.config.loader import Examined, Loaded, examine, load
 from bridge.config.model import OPERATOR_ACKNOWLEDGEMENT, Config
-from bridge.config.modes import FileFacts, judge_key_file, judge_readable, judge_secret_file
-from bridge.config.profiles import read_profile
+from bridge.config.modes import FileFacts, judge_readable, judge_secret_file
+from bridge.config.profiles import check_connection, read_profile
 from bridge.config.rules import Purpose
+from bridge.config.rules.placeholders import is_address
+from bridge.config.secret_values import holds_secrets
 from bridge.config.writing import NOT_SAVED, write_back
 from bridge.states import Level
 
@@ -30,10 +31,11 @@ __all__ = [
     "Purpose",
     "ReadFile",
     "Severity",
+    "check_connection",
     "examine",
     "example_text",
     "holds_secrets",
-    "judge_key_file",
+    "is_address",
     "judge_readable",
     "judge_secret_file",
     "load",

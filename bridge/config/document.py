@@ -37,7 +37,7 @@ FROM_THE_EXAMPLE = "Begin with the example that `interop-bridge -e` writes."
 
 
 def read_document(text: str, name: str, *, begin: str = FROM_THE_EXAMPLE) -> Document:
-    """Read ``text``; Misconfigured (exit 10) with the line when it is no YAML mapping.
+    """Read ``text``; Misconfigured (exit 10) with the line when it is not a YAML mapping.
 
     ``begin``: the remedy when it is something else altogether.
     """

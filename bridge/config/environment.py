@@ -32,7 +32,7 @@ class Overlay:
 
 
 def read_environment(document: Document, environment: Mapping[str, str], read_file: ReadFile) -> Overlay:
-    """Everything set outside the file; Misconfigured (exit 10) for a name that is no key."""
+    """Everything set outside the file; Misconfigured (exit 10) for a name that is not a key."""
     values: dict[Path, str] = {}
     origins: dict[Path, str] = {}
     for path, value, origin in _credentials(environment, read_file):
@@ -95,7 +95,7 @@ def _one(variable: str, name: str, value: str, read_file: ReadFile) -> tuple[Pat
 
 
 def path_of(name: str) -> Path | None:
-    """The path that the rest of a variable's name stands for; None when a level is empty."""
+    """The path that the rest of a variable's name means; None when a level is empty."""
     lowered = name.lower()
     by_dots, by_underscores = _split(lowered, "."), _split(lowered, "__")
     if "." in lowered and (by_dots is None or KEYS.knows(by_dots) or by_underscores is None):
@@ -125,7 +125,7 @@ def _read(variable: str, file: str, read_file: ReadFile) -> str:
         raise Misconfigured(
             f"environment variable {variable}",
             f"the file {file} cannot be read ({_why(error)}).",
-            "Correct the path or let this program's user read it.",
+            "Correct the path, or give this program's user read access.",
             exit_code=UNREADABLE,
         ) from None
 

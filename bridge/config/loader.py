@@ -16,6 +16,7 @@ from bridge.config.model import Config
 from bridge.config.rules import Purpose, judge
 from bridge.config.schema import KEYS, unknown_keys
 
+FIRST_PRINTABLE = 0x20
 SHOWN_VALUE_CHARACTERS = 60
 """Enough to find a value by; a longer one is cut."""
 
@@ -78,8 +79,11 @@ def examine(
     document = read_document(text, name)
     overlay = read_environment(document, environment or {}, read_file or _no_file)
     warnings = tuple(unknown_keys(document))
+    values = laid_over(document.values, overlay)
+    if unprintable := tuple(_unprintable(values, (), document, overlay)):
+        return Examined(None, unprintable + warnings, overlay.secret_files)
     try:
-        config = Config.model_validate(laid_over(document.values, overlay))
+        config = Config.model_validate(values)
     except ValidationError as invalid:
         wrong = tuple(_findings(invalid, document, overlay))
         return Examined(None, wrong + warnings, overlay.secret_files)
@@ -121,6 +125,20 @@ def _findings(invalid: ValidationError, document: Document, overlay: Overlay) ->
         )
 
 
+def _unprintable(value: Any, path: Path, document: Document, overlay: Overlay) -> Iterator[Finding]:
+    """Texts with control characters: no path, name or address has them, and the system refuses some."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _unprintable(inner, (*path, str(key)), document, overlay)
+    elif isinstance(value, str) and any(ord(each) < FIRST_PRINTABLE for each in value):
+        yield Finding(
+            ".".join(path),
+            "the value has a control character, such as a line break.",
+            "Write it again by hand, on one line.",
+            where=_where(path, document, overlay),
+        )
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping | BaseModel):
         return "a section"
@@ -139,11 +157,11 @@ def _sentences(error: ErrorDetails, shown: str) -> tuple[str, str]:
             return what, remedy
         case "literal_error" | "enum":
             choices = str(limits["expected"]).replace("'", "")
-            return f"{shown} is no choice.", f"Write {choices}."
+            return f"{shown} is not a known value.", f"Write {choices}."
         case "bool_parsing" | "bool_type":
             return f"{shown} is neither true nor false.", "Write true or false."
         case "int_parsing" | "int_type" | "int_from_float":
-            return f"{shown} is no whole number.", "Write a whole number."
+            return f"{shown} is not a whole number.", "Write a whole number."
         case "greater_than_equal":
             return f"{shown} is too small.", f"Write at least {limits['ge']}."
         case "less_than_equal":
@@ -153,10 +171,10 @@ def _sentences(error: ErrorDetails, shown: str) -> tuple[str, str]:
         case "string_too_long":
             return f"{shown} is too long.", f"Write at most {limits['max_length']} characters."
         case "string_type":
-            return f"{shown} is no text.", "Write text, in quotes where it has special characters."
+            return f"{shown} is not text.", "Write text, in quotes where it has special characters."
         case "model_type" | "model_attributes_type" | "mapping_type" | "dict_type":
-            return f"{shown} stands where a section belongs.", "Write its keys below it, indented."
+            return f"{shown} is in the place of a section.", "Write its keys below it, indented."
         case "tuple_type" | "list_type":
-            return f"{shown} stands where a list belongs.", "Write one item a line, each after a dash."
+            return f"{shown} is in the place of a list.", "Write one item per line, each after a dash."
         case _:
             return f"{shown} cannot be used.", "See config.example.yaml for what it takes."

@@ -1,6 +1,6 @@
 """What the config may say. Everything but five fields has a default; ``config.example.yaml`` explains each.
 
-The model knows types, choices and ranges; whether values fit together stands in ``rules``.
+The model knows types, choices and ranges; ``rules`` check whether values fit together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from bridge.config.permissions import parse_permissions, permission_of
-from bridge.ids import UserId
+from bridge.ids import GHOST_PREFIX, UserId
 from bridge.states import Custody, Level
 
 OPERATOR_ACKNOWLEDGEMENT = (
@@ -27,7 +27,7 @@ USERNAME_BLANK = "{{.}}"
 def _no_truth(value: Any) -> Any:
     """The model would take true for 1."""
     if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is no whole number.", "Write a whole number.")
+        raise ValueError(f"{str(value).lower()} is not a whole number.", "Write a whole number.")
     return value
 
 
@@ -118,13 +118,13 @@ class Appservice(_Listener):
     address: str = ""
     id: Annotated[str, Field(min_length=1, max_length=64)] = "interop"
     bot: Bot = Bot()
-    username_template: str = "ib_" + USERNAME_BLANK
+    username_template: str = GHOST_PREFIX + USERNAME_BLANK
     as_token: SecretStr = SecretStr("")
     hs_token: SecretStr = SecretStr("")
 
     @property
     def ghost_prefix(self) -> str:
-        """What the localpart of every ghost begins with."""
+        """What localparts of ghosts and portal aliases begin with."""
         return self.username_template.partition(USERNAME_BLANK)[0]
 
 

@@ -2,8 +2,8 @@
 
 The config: others may not read it, nobody else may write it. Its group may read it (a common way of
 deployment gives it mode 0640), and it may be a link or belong to root (mounted secrets do both).
-Key files: mode 0600 or 0400, ours, no link. Files named by ``*_FILE`` variables only get a warning:
-containers mount them readable by all, where there is nobody else.
+Files named by ``*_FILE`` variables only get a warning: containers mount them readable by all, where
+there is nobody else. Key files are judged where they are read (``bridge.adapters.private_files``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from bridge.config.findings import Finding, warning
 OTHERS_READ_OR_WRITE = 0o007
 GROUP_WRITES = 0o020
 GROUP_READS = 0o040
-ANYBODY_ELSE = 0o077
 ROOT = 0
 
 
@@ -64,21 +63,3 @@ def judge_secret_file(variable: str, path: str, facts: FileFacts) -> Finding | N
         f"{variable} reads a secret from it, and with mode {mode:04o} others on this machine have access.",
         f"Run `chmod 600 {path}`, unless a container has it to itself.",
     )
-
-
-def judge_key_file(path: str, facts: FileFacts) -> Finding | None:
-    """Whether a file that holds nothing but a key may be used."""
-    mode = stat.S_IMODE(facts.mode)
-    if facts.is_link or not stat.S_ISREG(facts.mode):
-        return Finding(path, "a key's file must be a plain file, no link.", "Put the file itself there.")
-    if mode & ANYBODY_ELSE:
-        return Finding(
-            path,
-            f"it holds a key, and its mode is {mode:04o}.",
-            f"Run `chmod 600 {path}`; if others had access, replace the key.",
-        )
-    if facts.owner != facts.own_user:
-        return Finding(
-            path, "it holds a key and belongs to another user.", f"Run `chown {facts.own_user} {path}`."
-        )
-    return None

@@ -28,7 +28,7 @@ def parse_permissions(value: object) -> dict[str, Level]:
     """Read ``bridge.permissions``; ValueError says what was seen and what to write instead."""
     if not isinstance(value, Mapping):
         raise ValueError(
-            "it is no section.", "Write one line for each user or domain, such as '@me:my.domain': admin."
+            "it is not a section.", "Write one line for each user or domain, such as '@me:my.domain': admin."
         )
     return {_key(key): _level(str(key), level) for key, level in value.items()}
 
@@ -47,7 +47,8 @@ def _key(key: object) -> str:
     text = str(key)
     if text != EVERYBODY and not (_USER_KEY if text.startswith("@") else _DOMAIN_KEY).fullmatch(text):
         raise ValueError(
-            f"the key {text!r} names nobody.", "Write *, a domain, or a user such as '@me:my.domain'."
+            f"the key {text!r} names no user or domain.",
+            "Write *, a domain, or a user such as '@me:my.domain'.",
         )
     return text
 

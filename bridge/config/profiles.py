@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from bridge.config.document import read_document
 from bridge.config.findings import NOT_CONFIGURED, ReadFile
+from bridge.config.model import Config
 from bridge.errors import Misconfigured
 from bridge.profile import Profile
 
@@ -40,3 +41,14 @@ def read_profile(path: str, read_file: ReadFile) -> Profile:
             f"Correct it as docs/reference/profile.md says.{more}",
             exit_code=NOT_CONFIGURED,
         ) from None
+
+
+def check_connection(config: Config, profile: Profile) -> None:
+    """Check that the agreement allows the configured kind of connection; ``Misconfigured`` when not."""
+    wanted = config.network.connection
+    if profile.connection not in ("either", wanted):
+        raise Misconfigured(
+            "network.connection",
+            f"it is {wanted}, but the agreement of this network allows only {profile.connection}.",
+            f"Write {profile.connection}.",
+        )

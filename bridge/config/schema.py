@@ -135,7 +135,7 @@ def unknown_keys(document: Document) -> Findings:
         near = nearest(path)
         yield Finding(
             dotted,
-            "this key is not known and has no effect.",
+            "this key is unknown and has no effect.",
             f"Did you mean {near}?" if near else "Remove it, or look for its name in config.example.yaml.",
             severity=Severity.WARNING,
             where=document.where(path),
@@ -145,7 +145,7 @@ def unknown_keys(document: Document) -> Findings:
         yield Finding(
             "",
             f"these have no effect in this bridge: {', '.join(without_effect)}.",
-            "They may stay.",
+            "You can leave them.",
             severity=Severity.WARNING,
             where=document.name,
         )

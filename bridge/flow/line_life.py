@@ -9,21 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from bridge.backoff import FRACTION_BYTES, LONGEST_SECONDS, delay, fraction
 from bridge.errors import Misconfigured, RemoteProtocolError, TryAgain
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.line import Line
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId
-from bridge.network.backoff import (
-    FRACTION_BYTES,
-    LONGEST_SECONDS,
-    NEXT,
-    End,
-    Next,
-    after_conflict,
-    delay,
-    fraction,
-)
+from bridge.network.backoff import NEXT, End, Next, after_conflict
 from bridge.network.connector import Connector, Credentials, Link
 from bridge.network.errors import LoginRefused
 from bridge.ports import Row

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge import policy
-from bridge.ids import AccountId, EventId, RoomId, UserId, derive, log_id, transaction_id
+from bridge.ids import AccountId, EventId, RoomId, UserId, derive, log_id, opaque_localpart, transaction_id
 from bridge.labels import service_label
 from bridge.policy import Act, Decision, Facts, Refuse
 from bridge.ports import Clock, Homeserver, Random, Store
@@ -32,6 +32,8 @@ class Settings:
     delivery_receipts: bool
     """Whether the bot's read receipt shows that a message was delivered."""
     appservice_id: str
+    ghost_prefix: str
+    """What localparts of ghosts and aliases begin with."""
     level_of: Callable[[UserId], Level]
 
 
@@ -57,6 +59,14 @@ class Parts:
     def account_key(self, account_id: AccountId) -> bytes:
         """The key of everything derived for one account, so that two accounts share no name."""
         return derive(self.secret, "account", account_id, size=32)
+
+    def localpart(self, key: bytes, *parts: str | bytes) -> str:
+        """An opaque localpart for a ghost or an alias."""
+        return opaque_localpart(key, *parts, prefix=self.settings.ghost_prefix)
+
+    def is_ghost(self, user: str) -> bool:
+        """Whether a Matrix ID is in the namespace of our ghosts."""
+        return user.startswith(f"@{self.settings.ghost_prefix}")
 
     def transaction(self, *parts: str | bytes) -> str:
         """A Matrix transaction id made of content keys."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bridge.flow import owed
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
-from bridge.ids import ContactId, Jid, RoomId, UserId, derive, opaque_localpart
+from bridge.ids import ContactId, Jid, RoomId, UserId, derive
 from bridge.labels import contact_name
 from bridge.ports import Row
 from bridge.profile import Service
@@ -108,8 +108,8 @@ class People:
             "account_id": account.account_id,
             "jid_digest": self.digest(unlocked, person.jid),
             "facts": self._seal(unlocked, contact_id, person),
-            "ghost": opaque_localpart(key, "ghost", str(person.jid)),
-            "alias": opaque_localpart(key, "alias", str(person.jid)),
+            "ghost": self._parts.localpart(key, "ghost", str(person.jid)),
+            "alias": self._parts.localpart(key, "alias", str(person.jid)),
             "room_id": None,
             "identity": None,
             "waiting_event": None,

@@ -17,7 +17,7 @@ from bridge.errors import BridgeError
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import ContactId, RoomId, UserId, opaque_localpart
+from bridge.ids import ContactId, RoomId, UserId
 from bridge.labels import protection
 from bridge.matrix import rooms
 from bridge.matrix.errors import AliasTaken, Rejected, tolerated
@@ -56,7 +56,7 @@ class Portals:
             # The new alias follows from the old room, so a half-made new room is found again as well.
             key = self._parts.account_key(unlocked.account.account_id)
             old = contact.row.room_id or ""
-            alias = opaque_localpart(key, "alias", str(contact.person.jid), old)
+            alias = self._parts.localpart(key, "alias", str(contact.person.jid), old)
             moved = replace(contact, row=replace(contact.row, room_id=None, alias=alias))
             return await self._make(unlocked, moved, user_started=False)
 

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from bridge import backoff
 from bridge.errors import GiveUp, Misconfigured, TryAgain
 from bridge.ids import EntryId
 from bridge.matrix.errors import Rejected
@@ -23,10 +24,6 @@ from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fen
 from bridge.store.journal import Entry, Journal
 
 LOG = structlog.get_logger()
-
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 300.0
-"""Full jitter between these (reliability: one second to five minutes, no cap in number)."""
 
 MAX_MISTAKES = 5
 """An entry that meets a mistake of ours this often is put aside with a notice: its lane goes on."""
@@ -187,9 +184,7 @@ class Pump:
                 await self._clock.sleep(self._wait(failures, None))
 
     def _wait(self, failures: int, at_least: float | None) -> float:
-        ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures - 1, 16))
-        part = int.from_bytes(self._random.bytes(4), "big") / 2**32
-        return (at_least or 0.0) + ceiling * part
+        return backoff.wait(failures, self._random, asked=at_least)
 
     async def _stop(self) -> None:
         self._again.clear()  # a lane that has just ended is not started again

@@ -9,7 +9,7 @@ import structlog
 
 from bridge.flow import owed
 from bridge.flow.parts import Parts
-from bridge.ids import RoomId, UserId, opaque_localpart
+from bridge.ids import RoomId, UserId
 from bridge.matrix import events, rooms
 from bridge.matrix.errors import AliasTaken, tolerated
 from bridge.policy import Act, Allow
@@ -140,7 +140,7 @@ class Reception:
         spec = rooms.management_room(
             bot,
             user,
-            alias_localpart=opaque_localpart(self._parts.secret, "management", user, *instead_of),
+            alias_localpart=self._parts.localpart(self._parts.secret, "management", user, *instead_of),
             name=render(say("room.management_name")),
             topic=render(say("room.management_topic")),
             room_version=self._parts.settings.room_version,

@@ -19,7 +19,6 @@ from bridge.flow.sealed import SealedOut
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
 from bridge.matrix.errors import tolerated
-from bridge.matrix.registration import GHOST_PREFIX
 from bridge.sentences import say
 from bridge.store.journal import SEALED, Entry
 from bridge.store.tables import contacts, messages
@@ -87,7 +86,7 @@ class Routing:
     def _is_ours(self, event: events.Event) -> bool:
         """Our own echo: nothing of it may ever go out again (S33)."""
         settings = self._parts.settings
-        ours = event.sender == settings.bot or event.sender.startswith(f"@{GHOST_PREFIX}")
+        ours = event.sender == settings.bot or self._parts.is_ghost(event.sender)
         # A client that forwards an event copies its content: only our own word is our own echo.
         return ours or event.content.get(DOUBLE_PUPPET) == settings.appservice_id
 
@@ -128,7 +127,7 @@ class Routing:
             await self._reception.invited(entry, event)
             return
         ghost = event.state_key or ""
-        if membership == "invite" and ghost.startswith(f"@{GHOST_PREFIX}"):
+        if membership == "invite" and self._parts.is_ghost(ghost):
             with tolerated():  # a contact is met in their portal, and nowhere else
                 await self._parts.homeserver.leave(UserId(ghost), event.room)
         if membership in ("leave", "ban"):

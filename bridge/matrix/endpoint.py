@@ -13,10 +13,13 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 
+from bridge.http_bodies import BodyRefused, bearer_token, read_request
+from bridge.log_limiter import LogLimiter
 from bridge.matrix.reader import BadJson, NotJson, TooMuch
 from bridge.matrix.transactions import Intake, Received, read_object, split
 from bridge.ports import Clock
@@ -30,16 +33,31 @@ READ_SECONDS = 30.0
 """A homeserver gives up after 60 s; a body that takes half of that is not on its way."""
 MAX_CONCURRENT = 4
 """The homeserver sends one at a time and another when it gave up on one; bounds memory to 4 bodies."""
-CHUNK_BYTES = 64 * 1024
 LARGE_BYTES = 256 * 1024
 """A larger body is taken apart in a thread: it takes longer than everybody else should wait."""
+
+_BODY_REFUSALS = {
+    400: ("M_NOT_JSON", "The body ended early."),
+    408: ("M_UNKNOWN", "The body took too long."),
+    413: ("M_TOO_LARGE", "The body is too large."),
+    415: ("M_UNKNOWN", "Compressed bodies are not accepted."),
+}
 
 _log = structlog.get_logger(__name__)
 
 
-def appservice_routes(*, hs_token: str, intake: Intake, clock: Clock) -> list[web.RouteDef]:
+@dataclass
+class RefusedCalls:
+    """How many calls brought a token that is not ours. The start-up checks read it around a ping."""
+
+    count: int = 0
+
+
+def appservice_routes(
+    *, hs_token: str, intake: Intake, clock: Clock, refused: RefusedCalls
+) -> list[web.RouteDef]:
     """The routes of the homeserver listener; serve them with ``auto_decompress=False``."""
-    endpoint = Endpoint(hs_token=hs_token, intake=intake, clock=clock)
+    endpoint = Endpoint(hs_token=hs_token, intake=intake, clock=clock, refused=refused)
     prefix = "/_matrix/app/v1"
     known = [
         web.put(prefix + "/transactions/{transaction}", endpoint.transaction),
@@ -54,10 +72,12 @@ def appservice_routes(*, hs_token: str, intake: Intake, clock: Clock) -> list[we
 class Endpoint:
     """Holds the token's digest and counts the transactions that are being read."""
 
-    def __init__(self, *, hs_token: str, intake: Intake, clock: Clock) -> None:
+    def __init__(self, *, hs_token: str, intake: Intake, clock: Clock, refused: RefusedCalls) -> None:
         self._token = _sha256(hs_token.encode())
         self._intake = intake
         self._clock = clock
+        self._refused = refused
+        self._refusal_log = LogLimiter(clock)
         self._reading = 0
 
     async def transaction(self, request: web.Request) -> web.Response:
@@ -78,7 +98,7 @@ class Endpoint:
     async def query(self, request: web.Request) -> web.Response:
         """Whether a ghost or an alias exists: never, since all of them are made before anyone can ask.
 
-        Nobody makes one, or learns whether a person exists, by guessing a name.
+        No one can create a ghost, or learn whether a person exists, by guessing a name.
         """
         self._authenticate(request)
         raise _failure(404, "M_NOT_FOUND", "There is none of this name.")
@@ -110,14 +130,16 @@ class Endpoint:
         raise _failure(404, "M_UNRECOGNIZED", "This is not part of the application service API.")
 
     def _authenticate(self, request: web.Request) -> None:
-        """Compare the token, always, over digests of one length; only the header counts."""
-        given = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
-        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-        right = hmac.compare_digest(_sha256(token.strip()), self._token)
-        if not given:
+        """Compare the token, always, over digests of one length; only the header counts (S1, S2)."""
+        token = bearer_token(request.raw_headers)
+        if hmac.compare_digest(_sha256(token or b""), self._token) and token is not None:
+            return
+        self._refused.count += 1
+        if count := self._refusal_log.due():
+            _log.warning("homeserver call refused", reason="wrong-token", count=count)
+        if "Authorization" not in request.headers:
             raise _failure(401, "M_MISSING_TOKEN", "A token is required.")
-        if not right or scheme.lower() != b"bearer":
-            raise _failure(403, "M_FORBIDDEN", "The token is wrong.")
+        raise _failure(403, "M_FORBIDDEN", "The token is wrong.")
 
     @contextmanager
     def _place(self) -> Iterator[None]:
@@ -131,23 +153,12 @@ class Endpoint:
             self._reading -= 1
 
     async def _read(self, request: web.Request, limit: int) -> bytes:
-        """The body, never more than ``limit`` bytes of it, within ``READ_SECONDS``."""
-        if "Content-Encoding" in request.headers:
-            raise _failure(415, "M_UNKNOWN", "Compressed bodies are not accepted.")
-        if (request.content_length or 0) > limit:
-            raise _too_large()
-        body = bytearray()
+        """The body, at most ``limit`` bytes of it, within ``READ_SECONDS``."""
         try:
-            async with self._clock.limit(READ_SECONDS):
-                async for chunk in request.content.iter_chunked(CHUNK_BYTES):
-                    body += chunk
-                    if len(body) > limit:
-                        raise _too_large()
-        except TimeoutError:
-            raise _failure(408, "M_UNKNOWN", "The body took too long.") from None
-        except (web.RequestPayloadError, ConnectionError):
-            raise _failure(400, "M_NOT_JSON", "The body ended early.") from None
-        return bytes(body)
+            return await read_request(request, limit=limit, seconds=READ_SECONDS, clock=self._clock)
+        except BodyRefused as error:
+            errcode, text = _BODY_REFUSALS[error.status]
+            raise _failure(error.status, errcode, text) from None
 
 
 async def _parts(transaction_id: str, body: bytes) -> list[Received]:
@@ -177,12 +188,8 @@ def _failure(status: int, errcode: str, error: str) -> _Refused:
     return _Refused(status, {"errcode": errcode, "error": error})
 
 
-def _too_large() -> _Refused:
-    return _failure(413, "M_TOO_LARGE", "The body is too large.")
-
-
 def _refused(error: Exception) -> _Refused:
     if isinstance(error, TooMuch):
-        return _too_large()
+        return _failure(413, *_BODY_REFUSALS[413])
     errcode = "M_NOT_JSON" if isinstance(error, NotJson) else "M_BAD_JSON"
     return _failure(400, errcode, "The body is not a transaction.")

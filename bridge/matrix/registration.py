@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.ids import GHOST_PREFIX, OPAQUE_CHARACTERS
 from bridge.sentences import Sentence, say
 
-GHOST_PREFIX = "ib_"
 SECRET_BYTES = 32
 """Half as many would do; hexadecimal digits of 32 bytes are the 64 characters that admins know."""
 MIN_SECRET_CHARACTERS = 32
@@ -42,6 +42,20 @@ class Fault:
     sentence: Sentence
 
 
+@dataclass(frozen=True)
+class OwnNames:
+    """What the bridge claims on its homeserver."""
+
+    server: str
+    bot_localpart: str
+    ghost_prefix: str = GHOST_PREFIX
+
+    def samples(self) -> Mapping[str, tuple[str, ...]]:
+        """Names by the namespace (users, aliases) that has to cover them."""
+        opaque = f"{self.ghost_prefix}{'a' * OPAQUE_CHARACTERS}:{self.server}"
+        return {"users": (f"@{self.bot_localpart}:{self.server}", f"@{opaque}"), "aliases": (f"#{opaque}",)}
+
+
 def new_registration(id_: str, url: str | None, random_bytes: Callable[[int], bytes]) -> Registration:
     """A registration with fresh secrets. Its sender is a random name and never used:
     Synapse answers 500 when the sender itself syncs, and the bot will."""
@@ -54,17 +68,19 @@ def new_registration(id_: str, url: str | None, random_bytes: Callable[[int], by
     )
 
 
-def main_document(registration: Registration, *, server: str, bot_localpart: str) -> dict[str, Any]:
+def main_document(
+    registration: Registration, *, server: str, bot_localpart: str, ghost_prefix: str = GHOST_PREFIX
+) -> dict[str, Any]:
     """The registration of the bridge: bot, ghosts and their rooms are ours alone."""
-    end = re.escape(server) + "$"
+    end, ours = re.escape(server) + "$", re.escape(ghost_prefix) + "[a-z0-9]+"
     return {
         **_common(registration),
         "namespaces": {
             "users": [
                 {"exclusive": True, "regex": f"^@{re.escape(bot_localpart)}:{end}"},
-                {"exclusive": True, "regex": f"^@{GHOST_PREFIX}[a-z0-9]+:{end}"},
+                {"exclusive": True, "regex": f"^@{ours}:{end}"},
             ],
-            "aliases": [{"exclusive": True, "regex": f"^#{GHOST_PREFIX}[a-z0-9]+:{end}"}],
+            "aliases": [{"exclusive": True, "regex": f"^#{ours}:{end}"}],
             "rooms": [],
         },
         "receive_ephemeral": True,
@@ -86,9 +102,12 @@ def puppet_document(registration: Registration, *, server: str) -> dict[str, Any
     }
 
 
-def faults(document: Mapping[str, Any], *, server: str, bot_localpart: str) -> tuple[Fault, ...]:
-    """What is wrong with a main registration that somebody else may have written; none when it will do."""
-    found = [*_secrets(document), *_namespaces(document, server, bot_localpart)]
+def faults(
+    document: Mapping[str, Any], *, server: str, bot_localpart: str, ghost_prefix: str = GHOST_PREFIX
+) -> tuple[Fault, ...]:
+    """What is wrong with a main registration, which may be hand-written; empty when it will do."""
+    names = OwnNames(server, bot_localpart, ghost_prefix)
+    found = [*_secrets(document), *_namespaces(document, names)]
     if document.get("sender_localpart") in (None, "", bot_localpart):
         found.append(Fault("sender_localpart", say("registration.sender", bot=bot_localpart)))
     missing = [name for name in _SWITCHES if document.get(name) is not True]
@@ -121,21 +140,17 @@ def _secrets(document: Mapping[str, Any]) -> list[Fault]:
     return found
 
 
-def _namespaces(document: Mapping[str, Any], server: str, bot_localpart: str) -> list[Fault]:
+def _namespaces(document: Mapping[str, Any], own: OwnNames) -> list[Fault]:
     namespaces = document.get("namespaces")
     if not isinstance(namespaces, Mapping):
         return [Fault("namespaces", say("registration.namespaces_missing"))]
     found: list[Fault] = []
-    needed = {
-        "users": (f"@{bot_localpart}:{server}", f"@{GHOST_PREFIX}{'a' * 26}:{server}"),
-        "aliases": (f"#{GHOST_PREFIX}{'a' * 26}:{server}",),
-    }
-    for kind, names in needed.items():
+    for kind, names in own.samples().items():
         entries = namespaces.get(kind)
         patterns: list[re.Pattern[str]] = []
         for number, entry in enumerate(entries if isinstance(entries, list) else []):
             where = f"namespaces.{kind}[{number}]"
-            pattern, fault = _pattern(where, entry, server, names[0][0])
+            pattern, fault = _pattern(where, entry, own, names[0][0])
             found += [fault] if fault else []
             patterns += [pattern] if pattern else []
         for name in names:
@@ -145,7 +160,7 @@ def _namespaces(document: Mapping[str, Any], server: str, bot_localpart: str) ->
 
 
 def _pattern(
-    where: str, entry: object, server: str, sigil: str
+    where: str, entry: object, own: OwnNames, sigil: str
 ) -> tuple[re.Pattern[str] | None, Fault | None]:
     """One namespace, and what is wrong with it: it must be ours alone, on this server, and small."""
     regex = entry.get("regex") if isinstance(entry, Mapping) else None
@@ -157,16 +172,55 @@ def _pattern(
         return None, Fault(where, say("registration.regex_broken"))
     if entry.get("exclusive") is not True:
         return pattern, Fault(where, say("registration.not_exclusive"))
-    for name in _foreign_names(server, sigil):
+    for name in _foreign_names(own, sigil):
         if pattern.match(name):
             return pattern, Fault(where, say("registration.too_wide", name=name))
     return pattern, None
 
 
-def _foreign_names(server: str, sigil: str) -> list[str]:
+def _foreign_names(own: OwnNames, sigil: str) -> list[str]:
     """Names that no namespace of ours may match: of other servers, and of this server's own people."""
-    ghost, ordinary = f"{sigil}{GHOST_PREFIX}{'a' * 26}", f"{sigil}anna"
+    server, ghost, ordinary = (
+        own.server,
+        f"{sigil}{own.ghost_prefix}{'a' * OPAQUE_CHARACTERS}",
+        f"{sigil}anna",
+    )
     servers = [FOREIGN_SERVER, f"{server}.{FOREIGN_SERVER}", f"{FOREIGN_SERVER}.{server}"]
     if "." in server:
         servers.append(server.replace(".", "-", 1))  # what an unescaped dot would match
     return [f"{ghost}:{other}" for other in servers] + [f"{ordinary}:{server}"]
+
+
+def clashes(own: Mapping[str, Any], other: Mapping[str, Any], names: OwnNames) -> tuple[Fault, ...]:
+    """Where the registration ``other`` of the same homeserver gets in the way of ``own``."""
+    found = [
+        Fault(name, say("registration.same", name=name))
+        for name in ("id", "as_token", "sender_localpart")
+        if own.get(name) is not None and own.get(name) == other.get(name)
+    ]
+    for kind, samples in names.samples().items():
+        for number, entry in enumerate(_entries(other, kind)):
+            covered = next((name for name in samples if _claims(entry, name)), None)
+            if covered is not None:
+                where = f"namespaces.{kind}[{number}]"
+                found.append(Fault(where, say("registration.clash", name=covered)))
+    sender = f"@{other.get('sender_localpart')}:{names.server}"
+    if any(_claims(entry, sender) for entry in _entries(own, "users")):
+        found.append(Fault("sender_localpart", say("registration.clash_sender", name=sender)))
+    return tuple(found)
+
+
+def _entries(document: Mapping[str, Any], kind: str) -> list[Any]:
+    namespaces = document.get("namespaces")
+    entries = namespaces.get(kind) if isinstance(namespaces, Mapping) else None
+    return entries if isinstance(entries, list) else []
+
+
+def _claims(entry: object, name: str) -> bool:
+    """Whether a namespace reserves ``name`` for its bridge alone."""
+    if not isinstance(entry, Mapping) or entry.get("exclusive") is not True:
+        return False
+    try:
+        return re.match(str(entry.get("regex")), name) is not None
+    except re.error:
+        return False

@@ -1,21 +1,14 @@
-"""When to connect again: why a connection ended, and how long to wait. Pure; chance is an argument."""
+"""Why a connection ended, and when to connect again. Pure; chance is an argument."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 300.0
-"""Five minutes: a network that was away for hours is not met by everybody in its first second, and
-nobody waits longer than a person would before trying by hand."""
 CONFLICT_SECONDS = 300.0
-"""Two programs with the keys of one account would otherwise throw each other out for ever (F41)."""
+"""Two programs with the keys of one account would otherwise disconnect each other for ever (F41)."""
 MAX_CONFLICTS = 3
-"""After so many in a row somebody has to decide which of the two is to live."""
-
-FRACTION_BYTES = 7
-"""How much randomness ``fraction`` takes: a float holds 53 bits, these are 56."""
+"""After this many in a row a person has to decide which of the two may run."""
 
 
 class Why(Enum):
@@ -30,14 +23,14 @@ class Why(Enum):
     REPLACED = "replaced"
     """Another connection of the same account took over."""
     DISMISSED = "dismissed"
-    """The server ended it for another reason (a restart, an account that is no more); a login tells
+    """The server ended it for another reason (a restart, a deleted account); a login tells
     which."""
     BROKEN = "broken"
     """The other end broke the protocol."""
     NOT_STORED = "not stored"
     """What arrived could not be stored here; it was not acknowledged and comes again."""
     FAULT = "fault"
-    """A mistake of ours; what was not acknowledged comes again."""
+    """An unexpected error of ours; what was not acknowledged comes again."""
 
 
 @dataclass(frozen=True)
@@ -69,25 +62,6 @@ NEXT = {
     Why.NOT_STORED: Next.AFTER_BACKOFF,
     Why.FAULT: Next.AFTER_BACKOFF,
 }
-
-
-def fraction(randomness: bytes) -> float:
-    """A number from 0 to below 1 out of ``FRACTION_BYTES`` random bytes."""
-    if len(randomness) != FRACTION_BYTES:
-        raise ValueError(f"a fraction takes {FRACTION_BYTES} random bytes")
-    return (int.from_bytes(randomness, "big") >> 3) / 2**53
-
-
-def delay(failures: int, chance: float, *, asked: float | None = None) -> float:
-    """Seconds to wait after ``failures`` in a row (from 1): full jitter under a doubling bound.
-
-    ``chance`` is from 0 to below 1. ``asked``, when the other side named a time, is the least.
-    """
-    if failures < 1 or not 0 <= chance < 1:
-        raise ValueError("failures count from 1, chance is a fraction")
-    # 2**30 is far beyond the bound already; without a cap a long outage would overflow a float.
-    bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 30))
-    return max(bound * chance, asked or 0.0)
 
 
 def after_conflict(conflicts: int, chance: float) -> float | None:

@@ -133,7 +133,7 @@ class Link(Protocol):
         ...
 
     async def reach(self, jid: Jid) -> None:
-        """Ask somebody to open up; the answer, if any, is a notification later."""
+        """Ask a person for permission to write; any answer comes later as a notification."""
         ...
 
     async def delete(self) -> None:

@@ -43,5 +43,5 @@ class PersonUnreachable(QuestionRefused):
 
 
 UNKNOWN_LOGIN_FAILURE = Reason(state=Refusal.SUSPENDED, sentence="login.unknown_reason")
-"""A reason the profile does not list: nothing is sent until somebody looked, and never guessed."""
+"""A reason the profile does not list: nothing is sent until a person has looked."""
 UNKNOWN_ENLIST_REASON = Reason(state=Refusal.SUSPENDED, sentence="enlist.unknown_reason")

@@ -1,20 +1,19 @@
-"""The keys that sign wake-ups: fetched from one pinned address, bounded, and kept (S10).
+"""The keys that sign push wake-ups: fetched from one pinned address, bounded, and cached (S10).
 
-An unknown ``kid`` may mean a rotation, so it leads to a fetch; since anybody can invent one, that happens
-at most once a minute. A set that cannot be fetched or has no usable key leaves the last good one.
+An unknown ``kid`` may mean a rotation, so it triggers a fetch. Anyone can invent one, so fetches are at least
+a minute apart. A set that cannot be fetched or has no usable key leaves the last good one in place.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
 
+import jwt
 import structlog
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from bridge.errors import TryAgain
 from bridge.ports import Clock, Step, Web
@@ -37,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 class PushKeys:
-    """The set as it was fetched last."""
+    """The last usable key set."""
 
     def __init__(self, url: str, web: Web, clock: Clock) -> None:
         self._url = url
@@ -59,7 +58,7 @@ class PushKeys:
             return
         async with self._fetching:
             if not self._may_fetch() or (kid in self._keys and not self._is_stale()):
-                return  # somebody else just did it
+                return  # another caller just fetched
             self._tried_at = self._clock.monotonic()
             try:
                 answer = await self._web.request(
@@ -80,7 +79,7 @@ class PushKeys:
 
     def _may_fetch(self) -> bool:
         if self._fetching.locked():
-            return True  # wait for it; whoever comes second finds out inside
+            return True  # wait for that fetch; checked again inside the lock
         last = self._tried_at
         return last is None or self._clock.monotonic() - last >= BETWEEN_FETCHES_SECONDS
 
@@ -114,29 +113,13 @@ def _read_key(entry: Mapping[str, Any]) -> RSAPublicKey | None:
     kid = entry.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= MAX_KID_CHARACTERS:
         return None
-    if (
-        entry.get("kty") != "RSA"
-        or entry.get("use", "sig") != "sig"
-        or entry.get("alg", ALGORITHM) != ALGORITHM
-    ):
-        return None
-    modulus, exponent = _number(entry.get("n")), _number(entry.get("e"))
-    if modulus is None or not MIN_RSA_BITS <= modulus.bit_length() <= MAX_RSA_BITS:
-        return None
-    if exponent is None or not 3 <= exponent < MAX_EXPONENT or modulus % 2 == 0 or exponent % 2 == 0:
+    if entry.get("use", "sig") != "sig" or entry.get("alg", ALGORITHM) != ALGORITHM:
         return None
     try:
-        return RSAPublicNumbers(exponent, modulus).public_key()
-    except ValueError:
+        key = jwt.PyJWK(dict(entry), algorithm=ALGORITHM).key
+    except (jwt.PyJWTError, TypeError, ValueError):
         return None
-
-
-def _number(text: object) -> int | None:
-    """A big-endian number in base64url (RFC 7518 section 6.3.1)."""
-    if not isinstance(text, str):
+    if not isinstance(key, RSAPublicKey) or not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
         return None
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return int.from_bytes(data, "big")
+    numbers = key.public_numbers()
+    return key if numbers.e < MAX_EXPONENT and numbers.n % 2 else None

@@ -101,7 +101,7 @@ def check_times(claims: Mapping[str, Any], now: float) -> float:
 class Replays:
     """Which wake-ups came before, as digests, until their tokens expire. Bounded: the oldest go first.
 
-    What is forgotten for lack of room would wake somebody once more, and no more than that.
+    Forgetting one for lack of room costs one more wake-up of its account, nothing else.
     """
 
     def __init__(self, limit: int = MAX_REPLAYS) -> None:

@@ -27,6 +27,11 @@ MIN_RSA_BITS = 2048
 PUBLIC_EXPONENT = 65_537
 MAX_FILE_BYTES = 64 * 1024
 """Two keys of 16384 bits are under 30 kB."""
+EXPOSED = (
+    "If others may have read it, they can sign in as any of your users: move it away, and the next start"
+    " makes a new one."
+)
+"""What to do when the key's file was open to others."""
 
 _END = b"-----END PRIVATE KEY-----\n"
 
@@ -107,11 +112,17 @@ def load_signing_keys(file: KeyFile) -> SigningKeys:
     Raises ``Misconfigured`` when others may read the file, or it holds anything but one or two RSA keys
     of 2048 bits or more.
     """
-    data = file.read(MAX_FILE_BYTES)
-    if data is None:
+    keys = read_signing_keys(file)
+    if keys is None:
         file.make(SigningKeys(new_signing_key()).to_pem())
-        data = file.read(MAX_FILE_BYTES) or b""
-    return _parse(file.name, data)
+        keys = read_signing_keys(file)
+    return keys if keys is not None else _parse(file.name, b"")
+
+
+def read_signing_keys(file: KeyFile) -> SigningKeys | None:
+    """The keys in ``file``; None when there is no file. ``Misconfigured`` as for ``load_signing_keys``."""
+    data = file.read(MAX_FILE_BYTES)
+    return None if data is None else _parse(file.name, data)
 
 
 def save_signing_keys(file: KeyFile, keys: SigningKeys) -> None:
@@ -121,7 +132,8 @@ def save_signing_keys(file: KeyFile, keys: SigningKeys) -> None:
 
 def _parse(name: str, data: bytes) -> SigningKeys:
     blocks = [block + _END for block in data.split(_END) if block.strip()]
-    remedy = "Restore it from your backup, or move it away: a new one is made, which the network fetches."
+    remedy = "Restore it from your backup, or move it away: the next start makes a new one, and nobody can"
+    remedy += " connect until the network has fetched that."
     if len(data) > MAX_FILE_BYTES or not 1 <= len(blocks) <= 2:
         raise Misconfigured(name, "does not hold one or two private keys.", remedy)
     keys = []

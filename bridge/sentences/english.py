@@ -269,6 +269,11 @@ ENGLISH: dict[str, str] = {
     "registration.regex_missing": "An entry has no regex. Make a new registration with -g.",
     "registration.regex_broken": "A regex cannot be read. Make a new registration with -g.",
     "registration.not_exclusive": "An entry is not exclusive: others could take our names.",
+    "registration.same": "Its {name} is the same as this bridge's. Change appservice.id if it is that, and run -g again.",
+    "registration.clash": "It reserves {name}, a name of this bridge. Choose another appservice.username_template or "
+    "appservice.bot.username, and run -g again.",
+    "registration.clash_sender": "Its bot {name} is one of this bridge's names. Choose another "
+    "appservice.username_template, and run -g again.",
     "registration.too_wide": "An entry also covers {name}, which is not ours. Make a new one with -g.",
     # Rooms and protection
     "room.ended": "⚠️ This chat has ended: what is written here reaches nobody.",

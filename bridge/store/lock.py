@@ -22,8 +22,10 @@ class FileLock:
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            remedy = "Give the bridge's user a folder that it may write to."
-            raise cannot_open(str(path), f"cannot be opened ({error.strerror}).", remedy) from error
+            remedy = (
+                "Name a file in database.uri in a folder that exists and that the bridge's user can write to."
+            )
+            raise cannot_open(str(path), f"cannot be made ({error.strerror}).", remedy) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

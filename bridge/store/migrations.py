@@ -103,7 +103,7 @@ async def migrate(
     Raises ``Misconfigured`` (code 15) for a database that is not ours, is newer than this code, or
     was made under another profile. A kill at any moment leaves the version before or after a step.
     """
-    at = await _checked(session, schema, where, profile_id)
+    at = await checked_version(session, schema, where, profile_id)
     kept = None
     if at and at < schema.version and backup:
         kept = await session.back_up(at)
@@ -126,8 +126,11 @@ async def migrate(
     return kept
 
 
-async def _checked(session: Session, schema: Schema, where: str, profile_id: str) -> int:
-    """The version of the database, 0 when it is empty."""
+async def checked_version(session: Session, schema: Schema, where: str, profile_id: str | None) -> int:
+    """The version the database has, 0 when it is empty; ``Misconfigured`` (15) when it is not ours to use.
+
+    ``profile_id`` None: which profile it was made under is not compared.
+    """
     tables = await session.tables()
     if not tables:
         return 0
@@ -139,7 +142,7 @@ async def _checked(session: Session, schema: Schema, where: str, profile_id: str
         )
     rows = await session.rows(_LAST_VERSION)
     at, compat, profile = _last(rows)
-    if profile != profile_id:
+    if profile_id is not None and profile != profile_id:
         raise wrong_database(
             where,
             f"was made under the profile {profile!r}, and this is {profile_id!r}.",

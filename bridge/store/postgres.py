@@ -55,7 +55,7 @@ _FAULTS_OF_A_UNIT = (
 )
 
 
-_CANNOT_CONNECT = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
+CANNOT_CONNECT = (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """``ValueError`` for an address that cannot be read; its text is not told, it may hold the password."""
 
 
@@ -114,7 +114,7 @@ class PostgresEngine:
             engine._writing = await engine._connect()
         except BaseException as error:
             await engine.close()
-            if isinstance(error, _CANNOT_CONNECT):
+            if isinstance(error, CANNOT_CONNECT):
                 raise unusable(url, error) from error
             raise
         return engine
@@ -173,7 +173,7 @@ class PostgresEngine:
         while True:
             left = self._guard.look_in
             if left <= 0:
-                with suppress(*_CANNOT_CONNECT, Misconfigured):  # the next write says what is wrong
+                with suppress(*CANNOT_CONNECT, Misconfigured):  # the next write says what is wrong
                     await self._guard.look()
             elif self._woken.is_set():
                 self._woken.clear()
@@ -193,7 +193,7 @@ class PostgresEngine:
         is_ours = isinstance(error, (*_FAULTS_OF_A_UNIT, ValueError))
         if is_ours and not isinstance(error, asyncpg.InsufficientPrivilegeError):
             return None
-        return unusable(self._url, error) if isinstance(error, _CANNOT_CONNECT) else None
+        return unusable(self._url, error) if isinstance(error, CANNOT_CONNECT) else None
 
     async def close(self) -> None:
         """See ``Engine``."""

@@ -124,6 +124,13 @@ async def connect(url: str, name: str, clock: Clock, *, writing: bool) -> Any:
     return connection
 
 
+async def check_server(connection: Any, where: str) -> None:
+    """The same for a connection that itself only reads."""
+    settings = dict(await connection.fetchrow(_SAFE))
+    settings["read_only"] = await connection.fetchval("SELECT pg_is_in_recovery()")
+    check_safe(where, settings)
+
+
 def check_safe(where: str, settings: dict[str, Any]) -> None:
     """Refuse a server that would lose a confirmed commit, or on which we cannot write (F27)."""
     for name in ("fsync", "full_page_writes", "synchronous_commit"):

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import apsw
 
@@ -125,17 +125,7 @@ class SqliteEngine:
             return busy(str(self._path))
         if not isinstance(error, apsw.Error | OSError) or isinstance(error, _FAULTS_OF_A_UNIT):
             return None
-        if isinstance(error, apsw.NotADBError):
-            return cannot_open(
-                str(self._path),
-                "is not a database of this bridge: another program wrote it.",
-                "Name another file in database.uri, or restore a backup under this name.",
-            )
-        return cannot_open(
-            str(self._path),
-            f"is not a database that can be used ({getattr(error, 'strerror', error)}).",
-            "Make room and see that the bridge's user may write there, or restore a backup.",
-        )
+        return unusable_file(self._path, error)
 
     async def close(self) -> None:
         """See ``Engine``. The writing connection goes last: it empties the log."""
@@ -185,10 +175,18 @@ class _Connection:
             self.actor.stop()
 
 
+class Runs(Protocol):
+    """Runs a function with a connection."""
+
+    async def run(self, function: Callable[[apsw.Connection], Result]) -> Result:
+        """What ``function`` returns."""
+        ...
+
+
 class SqliteSession:
     """The writing connection for migrations."""
 
-    def __init__(self, connection: _Connection, path: Path) -> None:
+    def __init__(self, connection: Runs, path: Path) -> None:
         self._connection = connection
         self._path = path
 
@@ -227,6 +225,21 @@ class SqliteSession:
                 "Make room beside the database, then start again.",
             ) from error
         return str(target)
+
+
+def unusable_file(path: Path, error: apsw.Error | OSError) -> Misconfigured:
+    """Why a file cannot be used as the database."""
+    if isinstance(error, apsw.NotADBError):
+        return cannot_open(
+            str(path),
+            "is not a database of this bridge: another program wrote it.",
+            "Name another file in database.uri, or restore a backup under this name.",
+        )
+    return cannot_open(
+        str(path),
+        f"is not a database that can be used ({getattr(error, 'strerror', error)}).",
+        "Make room and see that the bridge's user may write there, or restore a backup.",
+    )
 
 
 def _nothing(_connection: apsw.Connection) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from bridge.errors import Misconfigured
 from bridge.ports import Clock
 from bridge.web.routes import Listener
-from bridge.web.seldom import ServerLog
+from bridge.web.server_log import ServerLog
 
 PORT_EXIT_CODE = 23
 """Exit code: a listener cannot be opened."""
@@ -53,7 +53,7 @@ class Listeners:
 
 
 def _runner(listener: Listener, log: ServerLog) -> web.AppRunner:
-    # No middlewares: what a route asks of its caller stands beside it in the table.
+    # No middlewares: the route table says what each route asks of its caller.
     app = web.Application()
     app.on_response_prepare.append(_without_server_name)
     for route in listener.routes:

@@ -12,10 +12,11 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bridge.network.push_token import MAX_TOKEN_BYTES, NotGenuine, PushTokens, Replays
+from bridge.http_bodies import BodyRefused, bearer_token, read_request
+from bridge.log_limiter import LogLimiter
+from bridge.network.push_token import NotGenuine, PushTokens, Replays
 from bridge.ports import Clock
 from bridge.web.routes import Authentication, Route
-from bridge.web.seldom import Seldom
 from bridge.web.wakes import Wakes
 
 JWKS_PATH = "/.well-known/oauth/openid/jwks"
@@ -57,54 +58,26 @@ class PushEndpoint:
         self._wakes = wakes
         self._clock = clock
         self._replays = Replays()
-        self._seldom = Seldom(clock)
+        self._refusal_log = LogLimiter(clock)
 
     async def push(self, request: web.Request) -> web.StreamResponse:
-        """200 with no body for a genuine wake-up, whoever it names; 401 for one that is not."""
-        token = _bearer(request)
+        """200 without a body for any genuine wake-up, also for unknown people; 401 otherwise."""
+        token = (bearer_token(request.raw_headers) or b"").decode("ascii", "replace")
         try:
             expires = await self._tokens.verify(token)
+            body = await read_request(request, limit=MAX_BODY_BYTES, seconds=READ_SECONDS, clock=self._clock)
         except NotGenuine as error:
-            if count := self._seldom.due():
+            if count := self._refusal_log.due():
                 _log.warning("push refused", why=error.why, count=count)
             return _refused(401)
-        body = await self._read(request)
-        if isinstance(body, web.Response):
-            return body
+        except BodyRefused as error:
+            return _refused(error.status)
         identifier = _identifier(body)
         if identifier is None:
             return _refused(400)
         if self._replays.is_new(token, body, expires, self._clock.now()):
             self._wakes.ask(identifier)
         return web.Response(status=200)
-
-    async def _read(self, request: web.Request) -> bytes | web.Response:
-        """The body, never more than its limit in memory; or why there is none."""
-        if "Content-Encoding" in request.headers:
-            return _refused(415)
-        if (request.content_length or 0) > MAX_BODY_BYTES:
-            return _refused(413)
-        body = bytearray()
-        try:
-            async with self._clock.limit(READ_SECONDS):
-                async for chunk in request.content.iter_chunked(MAX_BODY_BYTES):
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        return _refused(413)
-        except TimeoutError:
-            return _refused(408)
-        except (web.RequestPayloadError, ConnectionError):
-            return _refused(400)
-        return bytes(body)
-
-
-def _bearer(request: web.Request) -> str:
-    """The token of the one Authorization header; empty when there is none, or more."""
-    given = [value for name, value in request.raw_headers if name.lower() == b"authorization"]
-    scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
-    if scheme.lower() != b"bearer" or len(token) > MAX_TOKEN_BYTES:
-        return ""
-    return token.strip().decode("ascii", "replace")
 
 
 def _identifier(body: bytes) -> str | None:

@@ -15,7 +15,7 @@ class Authentication(Enum):
     """What the handler of a route asks of its caller before anything else."""
 
     NONE = "none"
-    """Public on purpose: what is answered is no secret, and nothing is changed."""
+    """Public on purpose: the answer is not secret, and nothing changes."""
     HOMESERVER = "homeserver"
     """The homeserver's token (``hs_token``)."""
     NETWORK = "network"

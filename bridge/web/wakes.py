@@ -11,7 +11,7 @@ import structlog
 from bridge.ports import Clock
 
 Wake = Callable[[str], Awaitable[None]]
-"""Wakes the account of a visible identifier; an unknown one is no error."""
+"""Wakes the account of a visible identifier; an unknown one is ignored."""
 
 BETWEEN_WAKES_SECONDS = 30.0
 """A connection lingers about as long, so a second wake-up would find it open."""

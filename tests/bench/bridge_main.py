@@ -15,7 +15,7 @@ from bridge.adapters.clock import RealClock
 from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
-from bridge.app import Ports, run
+from bridge.app.bridge import Ports, run
 from bridge.cli import log
 from bridge.cli.running import load_config
 from bridge.config import Config

@@ -13,7 +13,7 @@ from bridge.adapters.clock import RealClock
 from bridge.adapters.randomness import OperatingSystemRandom
 from bridge.adapters.streams import TcpDialer
 from bridge.adapters.web_client import WebClient
-from bridge.app import Bridge, Ports
+from bridge.app.bridge import Bridge, Ports
 from bridge.cli.running import load_config
 from bridge.config import read_profile
 from bridge.curve import KeyPair, key_pair

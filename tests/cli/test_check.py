@@ -26,10 +26,10 @@ def _change(path: str, old: str, new: str) -> None:
     Path(path).write_text(text.replace(old, new))
 
 
-def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
+def test_sound_setup_prints_ok_lines(ready: Terminal) -> None:
     ended = ready("check")
     assert ended.code == 0
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["OK"] * 5
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["OK"] * 6
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
         ("config.yaml", "    domain:", "    adress: x\n    domain:", 11, "Did you mean homeserver.address?"),
         ("config.yaml", "port: 29317", "port: many", 11, "appservice.port (config.yaml line"),
         ("config.yaml", "bridge:", "bridge: [", 10, "config.yaml line"),
-        ("config.yaml", "connection: on-demand", "connection: always", 11, "does not allow always"),
+        ("config.yaml", "connection: on-demand", "connection: always", 11, "allows only on-demand"),
         ("config.yaml", str(PROFILE), "gone.yaml", 11, "gone.yaml cannot be read"),
         ("config.yaml", str(PROFILE), "passwd", 10, "Write the path of your network's profile"),
         ("config.yaml", "    id: interop", "    id: other", 11, "registration.yaml id"),
@@ -47,9 +47,7 @@ def test_what_is_right_is_said_line_by_line(ready: Terminal) -> None:
         ("registration.yaml", "id:", "- id:", 11, "cannot be read"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_remedy(
-    ready: Terminal, file: str, old: str, new: str, code: int, words: str
-) -> None:
+def test_finding_has_a_remedy(ready: Terminal, file: str, old: str, new: str, code: int, words: str) -> None:
     Path("passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     _change(file, old, new)
     ended = ready("check")
@@ -58,7 +56,7 @@ def test_what_is_wrong_is_said_with_its_remedy(
     assert ended.err == ""
 
 
-def test_modes_that_let_others_in_are_found(ready: Terminal) -> None:
+def test_open_file_modes_are_found(ready: Terminal) -> None:
     Path("config.yaml").chmod(0o644)
     Path("master.key").write_text("0" * 64)
     Path("master.key").chmod(0o640)
@@ -68,9 +66,7 @@ def test_modes_that_let_others_in_are_found(ready: Terminal) -> None:
     assert "chmod 600 master.key" in ended.out
 
 
-def test_a_secret_of_the_environment_that_all_can_read_is_a_warning(
-    ready: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_world_readable_secret_file_is_a_warning(ready: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     token = next(
         line.split('"')[1]
         for line in Path("registration.yaml").read_text().splitlines()
@@ -87,14 +83,14 @@ def test_a_secret_of_the_environment_that_all_can_read_is_a_warning(
         assert token not in ended.out
 
 
-def test_a_missing_registration_is_a_warning(ready: Terminal) -> None:
+def test_missing_registration_is_a_warning(ready: Terminal) -> None:
     Path("registration.yaml").unlink()
     ended = ready("check")
     assert ended.code == 0
     assert "WARNING" in ended.out
 
 
-def test_programs_get_the_same_as_json(ready: Terminal) -> None:
+def test_json_output_has_the_same_findings(ready: Terminal) -> None:
     assert json.loads(ready("check", "--json").out) == {"ok": True, "findings": []}
     _change("config.yaml", "    domain:", "    adress: x\n    domain:")
     ended = ready("check", "--json")
@@ -114,8 +110,42 @@ def test_no_secret_is_shown(ready: Terminal) -> None:
         assert not any(token in ended.out + ended.err for token in tokens)
 
 
-def test_files_may_be_named_before_or_after_the_verb(ready: Terminal) -> None:
+def test_file_flags_work_before_and_after_the_verb(ready: Terminal) -> None:
     Path("config.yaml").rename("c.yaml")
     Path("registration.yaml").rename("r.yaml")
     assert ready("-c", "c.yaml", "-r", "r.yaml", "check").code == 0
     assert ready("check", "-c", "c.yaml", "-r", "r.yaml").code == 0
+
+
+def test_clashing_registration_is_named(ready: Terminal) -> None:
+    Path("c2.yaml").write_text(Path("config.yaml").read_text().replace("id: interop", "id: second"))
+    Path("c2.yaml").chmod(0o600)
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "-g").code == 0
+    ended = ready("check", "registration.yaml", "second.yaml")
+    assert ended.code == 11
+    clashes = [line for line in ended.out.splitlines() if line.startswith("ERROR")]
+    assert [line.split(":")[0] for line in clashes] == [
+        "ERROR    second.yaml namespaces.users[0]",
+        "ERROR    second.yaml namespaces.users[1]",
+        "ERROR    second.yaml namespaces.aliases[0]",
+    ]
+    assert "@interopbot:home.test" in clashes[0]
+
+
+def test_two_bridges_with_own_prefixes_do_not_clash(ready: Terminal) -> None:
+    text = Path("config.yaml").read_text().replace("id: interop", "id: second")
+    text = text.replace("username: interopbot", "username: secondbot").replace("ib_{{.}}", "ib2_{{.}}")
+    Path("c2.yaml").write_text(text)
+    Path("c2.yaml").chmod(0o600)
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "-g").code == 0
+    assert ready("check", "second.yaml").code == 0
+    assert ready("-c", "c2.yaml", "-r", "second.yaml", "check", "registration.yaml").code == 0
+
+
+@pytest.mark.parametrize("text", ["[]", "- 1: [", "gone"])
+def test_unreadable_other_registration_is_named(ready: Terminal, text: str) -> None:
+    if text != "gone":
+        Path("other.yaml").write_text(text)
+    ended = ready("check", "other.yaml")
+    assert ended.code == 11
+    assert "ERROR    other.yaml: it cannot be read" in ended.out

@@ -43,14 +43,12 @@ def bridge_that(folder: Path, program: str) -> BridgeProcess:
     return bridge
 
 
-def test_a_bridge_that_stops_when_asked_is_sound(tmp_path: Path) -> None:
+def test_bridge_that_stops_when_asked_is_healthy(tmp_path: Path) -> None:
     (tmp_path / "bridge.log").write_text(f"{SOUND}\n")
     assert demo._is_sound(bridge_that(tmp_path, UNTIL_ASKED))
 
 
-def test_a_bridge_that_logged_a_mistake_is_not_sound(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bridge_that_logged_an_error_is_unhealthy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bridge.log").write_text(f"{SOUND}\n{MISTAKE}\n")
     assert not demo._is_sound(bridge_that(tmp_path, UNTIL_ASKED))
     said = capsys.readouterr().err
@@ -58,21 +56,21 @@ def test_a_bridge_that_logged_a_mistake_is_not_sound(
     assert SOUND not in said
 
 
-def test_a_bridge_that_died_is_not_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dead_bridge_is_unhealthy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bridge = bridge_that(tmp_path, DIES)
     bridge.wait_for_end(PATIENCE_S)
     assert not demo._is_sound(bridge)
     assert "ended by itself with 3" in capsys.readouterr().err
 
 
-async def test_the_demo_ends_when_the_bridge_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_demo_ends_with_the_bridge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bridge = bridge_that(tmp_path, DIES)
     bridge.wait_for_end(PATIENCE_S)
     assert not await demo._until_interrupted(bridge)
     assert "ended by itself with 3" in capsys.readouterr().err
 
 
-def test_the_line_for_the_sandbox_is_one_command_that_hides_the_token(tmp_path: Path) -> None:
+def test_sandbox_command_hides_the_token(tmp_path: Path) -> None:
     folder = tmp_path / "a folder"
     folder.mkdir()
     (folder / "control.yaml").write_text("token: '0123'\nurl: http://127.0.0.1:4711\n")
@@ -83,7 +81,7 @@ def test_the_line_for_the_sandbox_is_one_command_that_hides_the_token(tmp_path: 
     assert "http://127.0.0.1:4711/people/+491510000002/write" in words
 
 
-async def test_a_demo_that_is_told_to_end_while_it_starts_leaves_nothing_behind() -> None:
+async def test_demo_stopped_during_start_leaves_nothing_behind() -> None:
     if installed() is None:
         missing("Synapse", 'python -c "from demo.synapse import install; install()"')
     demo_process = await asyncio.create_subprocess_exec(

@@ -32,7 +32,7 @@ def _mode(path: str) -> int:
     return Path(path).stat().st_mode & 0o777
 
 
-def test_the_example_is_written_once_and_is_nobody_elses(terminal: Terminal) -> None:
+def test_example_is_private_and_never_overwrites(terminal: Terminal) -> None:
     assert terminal("-e").code == 0
     assert Path("config.yaml").read_text() == example_text()
     assert _mode("config.yaml") == 0o600
@@ -44,18 +44,18 @@ def test_the_example_is_written_once_and_is_nobody_elses(terminal: Terminal) -> 
     assert [path.name for path in Path().iterdir()] == ["config.yaml"]
 
 
-def test_the_example_can_be_printed(terminal: Terminal) -> None:
+def test_example_can_be_printed(terminal: Terminal) -> None:
     told_ = terminal("-c", "-", "-e")
     assert (told_.code, told_.out) == (0, example_text())
     assert not list(Path().iterdir())
 
 
-def test_the_example_at_the_root_is_the_one_in_the_program() -> None:
+def test_example_at_the_root_is_the_packaged_one() -> None:
     root = Path(__file__).resolve().parents[2]
     assert (root / "config.example.yaml").read_text() == example_text()
 
 
-def test_the_registration_and_the_config_get_the_same_tokens(terminal: Terminal) -> None:
+def test_registration_and_config_get_the_same_tokens(terminal: Terminal) -> None:
     filled_in()
     before = Path("config.yaml").read_text()
     made = terminal("-g")
@@ -74,7 +74,7 @@ def test_the_registration_and_the_config_get_the_same_tokens(terminal: Terminal)
     assert not any(str(token) in made.out + made.err for token in (registration["as_token"],))
 
 
-def test_a_second_registration_replaces_the_tokens_but_not_those_of_double_puppets(
+def test_second_registration_keeps_the_double_puppet_tokens(
     terminal: Terminal,
 ) -> None:
     filled_in()
@@ -89,7 +89,7 @@ def test_a_second_registration_replaces_the_tokens_but_not_those_of_double_puppe
     )
 
 
-def test_the_registration_can_be_printed(terminal: Terminal) -> None:
+def test_registration_can_be_printed(terminal: Terminal) -> None:
     filled_in()
     printed = terminal("-g", "-r", "-")
     document = YAML(typ="safe", pure=True).load(printed.out)
@@ -100,7 +100,7 @@ def test_the_registration_can_be_printed(terminal: Terminal) -> None:
     assert not Path("registration.yaml").exists()
 
 
-def test_no_update_and_a_registration_exclude_each_other(terminal: Terminal) -> None:
+def test_no_update_excludes_generating_a_registration(terminal: Terminal) -> None:
     filled_in()
     before = Path("config.yaml").read_text()
     assert terminal("-n", "-g").code == 5
@@ -123,7 +123,7 @@ def test_no_update_and_a_registration_exclude_each_other(terminal: Terminal) -> 
         (None, ["sandbox"], 1, "Missing option '--dir'"),
     ],
 )  # fmt: skip
-def test_what_ends_a_start_is_one_sentence_and_an_exit_code(
+def test_failed_start_prints_one_sentence_and_exit_code(
     terminal: Terminal, text: str | None, arguments: list[str], code: int, words: str
 ) -> None:
     if text is not None:
@@ -134,7 +134,7 @@ def test_what_ends_a_start_is_one_sentence_and_an_exit_code(
     assert ended.out == ""
 
 
-def test_a_config_with_secrets_that_others_can_read_is_not_run(terminal: Terminal) -> None:
+def test_readable_config_with_secrets_is_refused(terminal: Terminal) -> None:
     filled_in()
     terminal("-g")
     Path("config.yaml").chmod(0o644)
@@ -143,7 +143,7 @@ def test_a_config_with_secrets_that_others_can_read_is_not_run(terminal: Termina
     assert "chmod 600 config.yaml" in ended.err
 
 
-def test_a_registration_that_cannot_be_saved_leaves_the_config_as_it_was(terminal: Terminal) -> None:
+def test_unsaved_registration_leaves_the_config_unchanged(terminal: Terminal) -> None:
     filled_in()
     before = Path("config.yaml").read_text()
     ended = terminal("-g", "-r", "nowhere/registration.yaml")
@@ -157,13 +157,13 @@ def test_versions_need_no_config(terminal: Terminal) -> None:
     assert json.loads(terminal("--version-json").out)["version"] == __version__
 
 
-def test_the_package_is_run_like_the_command() -> None:
+def test_package_runs_like_the_command() -> None:
     command = [sys.executable, "-m", "bridge", "--version"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout == f"interop-bridge {__version__}\n"
 
 
-def test_a_bridge_that_does_not_answer_is_not_healthy(terminal: Terminal) -> None:
+def test_healthcheck_fails_without_an_answer(terminal: Terminal) -> None:
     filled_in()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: a connection is refused
@@ -182,12 +182,12 @@ def test_a_bridge_that_does_not_answer_is_not_healthy(terminal: Terminal) -> Non
         (ExceptionGroup("g", [ExceptionGroup("h", [Misconfigured("a", "b", "c")])]), 11, "a: b c"),
         (Fenced("hush"), 40, "another instance holds the lease on this database"),
         (ExceptionGroup("g", [ValueError("1"), Fenced("hush")]), 40, "another instance"),
-        (ExceptionGroup("g", [ValueError("hush")]), 1, "a mistake in this program (ExceptionGroup)"),
-        (ValueError("hush"), 1, "a mistake in this program (ValueError)"),
+        (ExceptionGroup("g", [ValueError("hush")]), 1, "because of a bug (ExceptionGroup)"),
+        (ValueError("hush"), 1, "because of a bug (ValueError)"),
         (KeyboardInterrupt(), 0, ""),
     ],
 )  # fmt: skip
-def test_whatever_happens_is_told_in_one_line_without_what_it_quotes(
+def test_errors_are_one_line_without_quoted_content(
     capsys: pytest.CaptureFixture[str], error: BaseException, code: int, words: str
 ) -> None:
     assert told(error) == code

@@ -46,7 +46,7 @@ def _config(level: str = "debug", form: str = "json") -> Config:
 @pytest.mark.threat("S26")
 @pytest.mark.parametrize("form", ["json", "pretty"])
 @pytest.mark.parametrize("level", ["trace", "debug", "info"])
-def test_no_canary_gets_through_at_any_level(
+def test_canaries_are_dropped_at_every_level(
     capsys: pytest.CaptureFixture[str], level: str, form: str
 ) -> None:
     log.set_up(_config(level, form))
@@ -109,11 +109,11 @@ def test_words_small_numbers_and_log_ids_are_written(value: object, written: obj
     assert _written(what=value)["what"] == written
 
 
-def test_keys_that_are_not_on_the_list_are_left_out() -> None:
+def test_unlisted_keys_are_dropped() -> None:
     assert _written(what="x", body="y", password="z").keys() == {"event", "level", "timestamp", "what"}
 
 
-def test_a_trace_names_places_and_only_at_debug(capsys: pytest.CaptureFixture[str]) -> None:
+def test_trace_is_logged_at_debug_only(capsys: pytest.CaptureFixture[str]) -> None:
     for level, expected in (("debug", True), ("info", False)):
         log.set_up(_config(level))
         try:
@@ -126,7 +126,7 @@ def test_a_trace_names_places_and_only_at_debug(capsys: pytest.CaptureFixture[st
         assert not expected or line["trace"][0].startswith("test_log.py:")
 
 
-def test_a_trace_cannot_be_forged() -> None:
+def test_trace_cannot_be_forged() -> None:
     assert "trace" not in _written(trace=["meet me at noon"])
 
 
@@ -139,7 +139,7 @@ def test_levels_below_the_configured_one_are_not_written(capsys: pytest.CaptureF
     assert out.rstrip().endswith("WARNING loud network=sandbox port=8008")
 
 
-def test_without_a_writer_the_start_ends() -> None:
+def test_start_without_a_writer_is_refused() -> None:
     with pytest.raises(Misconfigured) as caught:
         log.set_up(Config(logging=Logging(writers=(Writer(type="file"),))))
     assert caught.value.exit_code == 12

@@ -34,9 +34,7 @@ def kept(path: Path) -> Config:
     return Config.model_validate({"bridge": {"master_key_file": str(path)}})
 
 
-async def test_the_first_start_makes_the_keys_and_later_ones_find_the_same(
-    database: Database, tmp_path: Path
-) -> None:
+async def test_first_start_makes_keys_later_starts_reuse_them(database: Database, tmp_path: Path) -> None:
     config, random = kept(tmp_path / "master.key"), CountedRandom()
     _, keeper, secret = await installation_keys(database, config, random)
     commits, calls = database.writer.commits, random.calls
@@ -45,7 +43,7 @@ async def test_the_first_start_makes_the_keys_and_later_ones_find_the_same(
     assert (database.writer.commits, random.calls) == (commits, calls), "a later start makes nothing"
 
 
-async def test_a_key_that_was_made_before_its_database_is_used(database: Database, tmp_path: Path) -> None:
+async def test_key_made_before_its_database_is_used(database: Database, tmp_path: Path) -> None:
     """A start that was killed between the two."""
     path = tmp_path / "master.key"
     path.write_text(RIGHT)
@@ -55,11 +53,11 @@ async def test_a_key_that_was_made_before_its_database_is_used(database: Databas
     assert keeper.public == again.public
 
 
-async def test_a_lost_key_is_told_and_no_new_one_made(database: Database, tmp_path: Path) -> None:
+async def test_lost_key_is_reported_and_not_replaced(database: Database, tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     await installation_keys(database, kept(path), CountedRandom())
     path.rename(tmp_path / "away")
-    with pytest.raises(Misconfigured, match="is not there") as refusal:
+    with pytest.raises(Misconfigured, match="does not exist") as refusal:
         await installation_keys(database, kept(path), CountedRandom())
     assert refusal.value.exit_code == 42
     assert "backup" in refusal.value.remedy
@@ -69,7 +67,7 @@ async def test_a_lost_key_is_told_and_no_new_one_made(database: Database, tmp_pa
 
 
 @pytest.mark.parametrize("from_file", [True, False])
-async def test_another_key_is_told_and_changes_nothing(
+async def test_wrong_key_is_reported_and_changes_nothing(
     database: Database, tmp_path: Path, from_file: bool
 ) -> None:
     _, keeper, _ = await installation_keys(database, given(RIGHT), CountedRandom())

@@ -22,6 +22,7 @@ from bridge.network.interop.connector import Interop, people_names
 from bridge.network.interop.link import InteropLink
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import PushTokens
+from bridge.network.reachability import Reachability
 from bridge.network.tokens import IdentityTokens
 from bridge.profile import Profile
 from bridge.web.listeners import Listeners
@@ -103,7 +104,9 @@ async def bridge_at(running: Running) -> AsyncIterator[Bridge]:
     await listeners.start()
     ours = IdentityTokens(profile, signing_keys(), clock, random)
     try:
-        yield Bridge(profile, Interop(profile, ours, TcpDialer(), client, clock, random), clock, woken)
+        reachability = Reachability(profile.chat.host, profile.chat.port, clock)
+        connector = Interop(profile, ours, TcpDialer(), client, clock, random, reachability)
+        yield Bridge(profile, connector, clock, woken)
     finally:
         await wakes.stop()
         await listeners.stop()

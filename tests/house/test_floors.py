@@ -12,14 +12,17 @@ FLOORS: dict[str, int] = {
     "ports": 0,
     "sentences": 0,
     "states": 0,
+    "backoff": 1,
     "e2ee": 1,
     "labels": 1,
     "lifecycle": 1,
+    "log_limiter": 1,
     "policy": 1,
     "profile": 1,
     "wire": 1,
     "adapters": 2,
     "config": 2,
+    "http_bodies": 2,
     "matrix": 2,
     "network": 2,
     "sandbox": 2,
@@ -36,7 +39,12 @@ FLOORS: dict[str, int] = {
 OPEN_TO_NEIGHBOURS = {"ids", "sentences", "errors", "states"}
 """Rooms of the ground floor that the others on it may use: words that everything is made of."""
 
-ALLOWED_DOORS = {("labels", "states"), ("__main__", "cli")}
+ALLOWED_DOORS = {
+    ("labels", "states"),
+    ("__main__", "cli"),
+    ("adapters", "http_bodies"),
+    ("matrix", "http_bodies"),
+}
 
 FRONT = ("bridge.matrix.endpoint", "bridge.matrix.transactions", "bridge.web")
 """What one day runs apart from the keys; it meets the keeper only in the journal."""

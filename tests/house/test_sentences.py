@@ -21,6 +21,8 @@ NOT_SAID_IN_A_CHAT = (
     "bridge/cli/",  # the terminal's words, for the admin
     "bridge/config/",  # remedies, printed by it
     "bridge/store/",  # the same
+    "bridge/adapters/private_files.py",  # the same, about key files
+    "bridge/network/signing_keys.py",  # the same
     "bridge/matrix/endpoint.py",  # answers that only a homeserver's log shows
     "bridge/sandbox/",  # what simulated people write
 )

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from aiohttp import web
 
-from bridge.matrix.endpoint import appservice_routes
+from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.matrix.transactions import Received
 from bridge.ports import Clock
 
@@ -117,8 +117,15 @@ async def serving(routes: Sequence[web.RouteDef], *, port: int = 0) -> AsyncIter
 
 
 @asynccontextmanager
-async def endpoint(shelf: Shelf, clock: Clock, *, token: str = HS_TOKEN, port: int = 0) -> AsyncIterator[int]:
+async def endpoint(
+    shelf: Shelf,
+    clock: Clock,
+    *,
+    token: str = HS_TOKEN,
+    port: int = 0,
+    refused: RefusedCalls | None = None,
+) -> AsyncIterator[int]:
     """A served appservice endpoint; gives its port."""
-    routes = appservice_routes(hs_token=token, intake=shelf, clock=clock)
+    routes = appservice_routes(hs_token=token, intake=shelf, clock=clock, refused=refused or RefusedCalls())
     async with serving(routes, port=port) as bound:
         yield bound

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bridge.app import EXIT_OPERATOR
+from bridge.app.startup_checks import EXIT_OPERATOR
 from tests.matrix.world import BOT, Contact, Network, User, World, sentence
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]

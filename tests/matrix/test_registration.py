@@ -10,6 +10,8 @@ import pytest
 from bridge.ids import opaque_localpart
 from bridge.matrix.registration import (
     MIN_SECRET_CHARACTERS,
+    OwnNames,
+    clashes,
     faults,
     main_document,
     new_registration,
@@ -160,3 +162,53 @@ def test_any_document_is_judged_without_an_error() -> None:
     odd: dict[str, Any]
     for odd in ({}, {"namespaces": {"users": 7, "aliases": [7]}}, {"namespaces": {"users": [{}]}}):
         assert faults(odd, server=SERVER, bot_localpart="interopbot")
+
+
+def test_another_ghost_prefix_moves_users_and_aliases() -> None:
+    moved = main_document(MAIN, server="hs.test", bot_localpart="interopbot", ghost_prefix="x.y_")
+    assert faults(moved, server="hs.test", bot_localpart="interopbot", ghost_prefix="x.y_") == ()
+    for kind, sigil in (("users", "@"), ("aliases", "#")):
+        assert matches(moved, kind, f"{sigil}{opaque_localpart(b'k', 'ghost', prefix='x.y_')}:hs.test")
+        assert not matches(moved, kind, f"{sigil}{opaque_localpart(b'k', 'ghost')}:hs.test")
+        assert not matches(moved, kind, f"{sigil}xzy_{'a' * 26}:hs.test")
+    assert {fault.sentence.key for fault in faults(moved, server="hs.test", bot_localpart="interopbot")} == {
+        "registration.uncovered"
+    }
+
+
+NAMES = OwnNames("hs.test", "interopbot")
+
+
+def clashing(**changes: object) -> list[tuple[str, str]]:
+    """What another bridge's registration is said to clash in; by itself it fits beside ours."""
+    other = new_registration("other", "http://localhost:2", fixed_bytes("other"))
+    its = main_document(other, server="hs.test", bot_localpart="otherbot", ghost_prefix="other_")
+    found = clashes(document(), {**its, **changes}, NAMES)
+    return [(fault.where, fault.sentence.key) for fault in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "regex", "found"),
+    [
+        ("users", "^@interopbot:.*", True),
+        ("users", "@ib_.*", True),
+        ("users", "@.*:hs.test", True),
+        ("aliases", "#ib_[a-z0-9]+:hs.test", True),
+        ("users", "@ib:hs.test", False),
+        ("users", "(", False),
+    ],
+)
+def test_exclusive_namespace_of_another_bridge_is_a_clash(kind: str, regex: str, found: bool) -> None:
+    entries = {"users": [], "aliases": [], kind: [{"exclusive": True, "regex": regex}]}
+    wanted = [(f"namespaces.{kind}[0]", "registration.clash")] if found else []
+    assert clashing(namespaces=entries) == wanted
+    shared = {"users": [], "aliases": [], kind: [{"exclusive": False, "regex": regex}]}
+    assert clashing(namespaces=shared) == []
+
+
+def test_same_id_token_or_bot_of_another_bridge_is_a_clash() -> None:
+    assert clashing() == []
+    assert clashing(id=document()["id"]) == [("id", "registration.same")]
+    assert clashing(as_token=document()["as_token"]) == [("as_token", "registration.same")]
+    sender = f"ib_{'a' * 26}"
+    assert clashing(sender_localpart=sender) == [("sender_localpart", "registration.clash_sender")]

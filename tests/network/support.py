@@ -15,6 +15,7 @@ from bridge.ids import Jid
 from bridge.network.connector import Credentials, OnStanzas
 from bridge.network.interop.connector import Interop
 from bridge.network.interop.link import InteropLink
+from bridge.network.reachability import Reachability
 from bridge.network.signing_keys import SigningKey, SigningKeys, new_signing_key
 from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Random, Step, Stream, Web
@@ -247,7 +248,8 @@ def interop(
     clock = clock or ManualClock(NOW)
     random = random or Dice()
     tokens = IdentityTokens(network, signing_keys(), clock, random)
-    return Interop(network, tokens, dialer or TcpDialer(), web or NoWeb(), clock, random)
+    reachability = Reachability(network.chat.host, network.chat.port, clock)
+    return Interop(network, tokens, dialer or TcpDialer(), web or NoWeb(), clock, random, reachability)
 
 
 class Inbox:

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.network.backoff import (
-    CONFLICT_SECONDS,
-    FRACTION_BYTES,
-    LONGEST_SECONDS,
-    MAX_CONFLICTS,
-    NEXT,
-    Next,
-    Why,
-    after_conflict,
-    delay,
-    fraction,
-)
+from bridge.backoff import FRACTION_BYTES, LONGEST_SECONDS, delay, fraction
+from bridge.network.backoff import CONFLICT_SECONDS, MAX_CONFLICTS, NEXT, Next, Why, after_conflict
 
 ALMOST_ONE = 1 - 2**-53
 
@@ -24,26 +14,27 @@ def test_every_end_has_a_consequence() -> None:
     assert set(NEXT) == set(Why)
 
 
-def test_only_a_close_of_our_own_is_left_as_it_is() -> None:
+def test_only_our_own_close_is_final() -> None:
     assert [why for why, following in NEXT.items() if following is Next.NOTHING] == [Why.CLOSED]
 
 
 @pytest.mark.parametrize(
     ("failures", "bound"), [(1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (11, 300), (10_000, 300)]
 )
-def test_the_wait_is_anywhere_below_a_bound_that_doubles_to_five_minutes(failures: int, bound: float) -> None:
+def test_delay_has_full_jitter_under_a_doubling_bound(failures: int, bound: float) -> None:
     assert delay(failures, 0.0) == 0
     assert delay(failures, 0.5) == bound / 2
     assert bound * 0.99 < delay(failures, ALMOST_ONE) < bound <= LONGEST_SECONDS
 
 
-def test_a_time_that_was_asked_for_is_the_least() -> None:
-    assert delay(1, 0.5, asked=90) == 90
-    assert delay(10, 0.5, asked=90) == 150
+def test_asked_time_is_a_lower_bound_with_jitter_on_top() -> None:
+    assert delay(1, 0.0, asked=90) == 90
+    assert delay(1, 0.5, asked=90) == 90.5
+    assert delay(10, 0.5, asked=90) == 240
 
 
 @pytest.mark.fault("F41")
-def test_after_a_conflict_nothing_happens_for_five_minutes_and_in_the_end_nothing_at_all() -> None:
+def test_conflict_backs_off_then_stops() -> None:
     for conflicts in range(1, MAX_CONFLICTS + 1):
         for chance in (0.0, ALMOST_ONE):
             wait = after_conflict(conflicts, chance)
@@ -54,12 +45,12 @@ def test_after_a_conflict_nothing_happens_for_five_minutes_and_in_the_end_nothin
 
 
 @pytest.mark.fault("F40")
-def test_no_end_is_followed_by_a_tight_loop() -> None:
+def test_only_silence_reconnects_at_once() -> None:
     assert [why for why, following in NEXT.items() if following is Next.AT_ONCE] == [Why.SILENT]
 
 
 @pytest.mark.parametrize(("failures", "chance"), [(0, 0.5), (1, 1.0), (1, -0.1)])
-def test_nonsense_is_refused(failures: int, chance: float) -> None:
+def test_invalid_arguments_raise(failures: int, chance: float) -> None:
     with pytest.raises(ValueError, match="count from 1"):
         delay(failures, chance)
     with pytest.raises(ValueError, match="count from 1"):

@@ -27,7 +27,7 @@ async def _answered(both: Both) -> iq.Request:
     return asked
 
 
-async def test_stanzas_that_arrive_together_are_handed_over_together_and_in_order() -> None:
+async def test_stanzas_are_handed_over_in_batches_and_in_order() -> None:
     running, seen, free = 0, [], asyncio.Event()
     all_seen = asyncio.Event()
 
@@ -57,7 +57,7 @@ async def test_acknowledgements_reach_the_handler_too() -> None:
         assert (await both.inbox.next()).tag == "ack"
 
 
-async def test_a_message_that_arrives_while_a_question_waits_is_read() -> None:
+async def test_message_is_read_while_a_request_waits() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.prekey_count())
         asked = iq.parse(await both.peer.receive())
@@ -71,7 +71,7 @@ async def test_a_message_that_arrives_while_a_question_waits_is_read() -> None:
 
 
 @pytest.mark.parametrize("error", [TryAgain("the store is busy"), RuntimeError("a mistake of ours")])
-async def test_what_cannot_be_stored_ends_the_connection_so_that_it_comes_again(error: Exception) -> None:
+async def test_failed_store_ends_the_connection_without_an_ack(error: Exception) -> None:
     async def handler(stanza: Stanza) -> None:
         raise error
 
@@ -81,7 +81,7 @@ async def test_what_cannot_be_stored_ends_the_connection_so_that_it_comes_again(
         await both.peer.ends()
 
 
-async def test_questions_are_matched_with_their_answers_by_id() -> None:
+async def test_answers_are_matched_by_id() -> None:
     async with connected() as both:
         first = asyncio.create_task(both.link.ask(iq.ping))
         one = iq.parse(await both.peer.receive())
@@ -93,7 +93,7 @@ async def test_questions_are_matched_with_their_answers_by_id() -> None:
         assert (await second).id == two.id
 
 
-async def test_a_question_without_an_answer_is_given_up_and_its_late_answer_harms_nobody() -> None:
+async def test_late_answer_to_a_timed_out_request_is_ignored() -> None:
     async with connected(timers={"keep_alive_s": 1000, "iq_timeout_s": 40}) as both:
         asking = asyncio.create_task(both.link.prekey_count())
         asked = iq.parse(await both.peer.receive())
@@ -118,7 +118,7 @@ async def test_a_question_without_an_answer_is_given_up_and_its_late_answer_harm
         (530, NetworkBusy),
     ],
 )
-async def test_a_refused_question_says_whether_to_ask_again(code: int, error: type[Exception]) -> None:
+async def test_refused_request_says_whether_to_retry(code: int, error: type[Exception]) -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.ask(iq.ping))
         asked = iq.parse(await both.peer.receive())
@@ -136,7 +136,7 @@ async def test_a_refused_question_says_whether_to_ask_again(code: int, error: ty
         {},
     ],
 )
-async def test_an_answer_that_cannot_be_read_concerns_its_question_alone(broken: dict[str, str]) -> None:
+async def test_unreadable_answer_concerns_only_its_request(broken: dict[str, str]) -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.ask(iq.ping))
         asked = iq.parse(await both.peer.receive())
@@ -146,7 +146,7 @@ async def test_an_answer_that_cannot_be_read_concerns_its_question_alone(broken:
         assert (await both.inbox.next()).attributes["id"] == "next"
 
 
-async def test_the_servers_ping_is_answered_and_its_other_questions_are_declined() -> None:
+async def test_server_ping_is_answered_other_requests_are_declined() -> None:
     async with connected() as both:
         await both.peer.send(iq.ping("s-1"))
         assert iq.parse(await both.peer.receive()) == iq.Result("s-1")
@@ -155,7 +155,7 @@ async def test_the_servers_ping_is_answered_and_its_other_questions_are_declined
         assert both.inbox.stanzas.empty()
 
 
-async def test_what_the_handler_gives_is_sent_in_order_as_the_acknowledgement() -> None:
+async def test_acknowledgements_are_sent_in_order() -> None:
     async def handler(stanza: Stanza) -> Stanza | None:
         if stanza.tag != "message":
             return None
@@ -171,7 +171,7 @@ async def test_what_the_handler_gives_is_sent_in_order_as_the_acknowledgement() 
         ]
 
 
-async def test_a_server_that_does_not_read_is_not_read_either_and_left_as_silent() -> None:
+async def test_server_that_does_not_read_counts_as_silent() -> None:
     taken: list[Stanza] = []
     full = asyncio.Event()
     too_many = MAX_REPLIES_WAITING + 10
@@ -196,7 +196,7 @@ async def test_a_server_that_does_not_read_is_not_read_either_and_left_as_silent
         assert len(taken) == too_many
 
 
-async def test_a_store_that_is_slow_is_not_taken_for_a_silent_server() -> None:
+async def test_slow_store_is_not_mistaken_for_a_silent_server() -> None:
     storing, free = asyncio.Event(), asyncio.Event()
 
     async def handler(stanza: Stanza) -> None:
@@ -217,7 +217,7 @@ async def test_a_store_that_is_slow_is_not_taken_for_a_silent_server() -> None:
         assert both.link.end is None
 
 
-async def test_a_server_that_talks_is_not_silent() -> None:
+async def test_talking_server_is_not_silent() -> None:
     async with connected() as both:
         await both.clock.waited_for(25.0)
         await both.clock.advance(25)
@@ -229,7 +229,7 @@ async def test_a_server_that_talks_is_not_silent() -> None:
         assert both.link.end is None
 
 
-async def test_a_quiet_connection_is_kept_alive() -> None:
+async def test_idle_connection_sends_keep_alives() -> None:
     async with connected() as both:
         for _ in range(3):
             await both.clock.waited_for(25.0)
@@ -239,7 +239,7 @@ async def test_a_quiet_connection_is_kept_alive() -> None:
         assert both.link.end is None
 
 
-async def test_a_keep_alive_without_an_answer_ends_the_connection() -> None:
+async def test_unanswered_keep_alive_ends_the_connection() -> None:
     async with connected() as both:
         await both.clock.waited_for(25.0)
         await both.clock.advance(25)
@@ -252,7 +252,7 @@ async def test_a_keep_alive_without_an_answer_ends_the_connection() -> None:
 
 
 @pytest.mark.parametrize("code", [429, 400])
-async def test_a_refused_keep_alive_is_a_sign_of_life(code: int) -> None:
+async def test_refused_keep_alive_is_a_sign_of_life(code: int) -> None:
     async with connected() as both:
         await both.clock.waited_for(25.0)
         await both.clock.advance(25)

@@ -29,7 +29,7 @@ from tests.network.support import Around, Stuck, Through, connected, each, messa
     ],
 )
 @pytest.mark.fault("F41")
-async def test_the_servers_last_word_says_why_it_ended(word: Stanza, end: End) -> None:
+async def test_stream_error_gives_the_reason_of_the_end(word: Stanza, end: End) -> None:
     async with connected() as both:
         await both.peer.send(word, message("too late"))
         assert await both.link.ended() == end
@@ -50,7 +50,7 @@ class Mistaken(Around):
         return data
 
 
-async def test_a_mistake_of_ours_ends_the_connection_at_once_and_says_so(
+async def test_unexpected_error_ends_the_connection_and_is_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     streams: list[Mistaken] = []
@@ -68,17 +68,17 @@ async def test_a_mistake_of_ours_ends_the_connection_at_once_and_says_so(
         with pytest.raises(TryAgain, match="has ended: fault"):
             await asking
         await both.peer.ends()
-    assert "a connection met a mistake of ours" in capfd.readouterr().out
+    assert "connection failed (unexpected error)" in capfd.readouterr().out
 
 
-async def test_a_server_that_hangs_up_ends_the_connection() -> None:
+async def test_server_close_ends_the_connection() -> None:
     async with connected() as both:
         both.peer.hang_up()
         assert await both.link.ended() == End(Why.LOST)
 
 
 @pytest.mark.fault("F31")
-async def test_a_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> None:
+async def test_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> None:
     async with connected() as both:
         whole = len(both.peer.encrypted(message("1")))
     for cut in range(1, whole):
@@ -89,7 +89,7 @@ async def test_a_connection_cut_at_any_byte_of_a_frame_is_broken_or_lost() -> No
             assert both.inbox.stanzas.empty()
 
 
-async def test_a_frame_that_was_changed_on_its_way_ends_the_connection() -> None:
+async def test_tampered_frame_ends_the_connection() -> None:
     async with connected() as both:
         data = bytearray(both.peer.encrypted(message("1")))
         data[-1] ^= 1
@@ -97,7 +97,7 @@ async def test_a_frame_that_was_changed_on_its_way_ends_the_connection() -> None
         assert await both.link.ended() == End(Why.BROKEN)
 
 
-async def test_the_end_reaches_every_question_and_every_later_call() -> None:
+async def test_end_fails_every_pending_and_later_request() -> None:
     async with connected() as both:
         asking = [asyncio.create_task(both.link.prekey_count()) for _ in range(3)]
         for _ in range(3):
@@ -112,7 +112,7 @@ async def test_the_end_reaches_every_question_and_every_later_call() -> None:
             await both.link.prekey_count()
 
 
-async def test_closing_is_an_end_like_any_other_and_happens_once() -> None:
+async def test_close_ends_the_connection_once() -> None:
     async with connected() as both:
         await both.link.close()
         await both.link.close()
@@ -120,7 +120,7 @@ async def test_closing_is_an_end_like_any_other_and_happens_once() -> None:
         await both.peer.ends()
 
 
-async def test_the_handler_may_close_the_connection() -> None:
+async def test_handler_may_close_the_connection() -> None:
     links: list[Any] = []
 
     async def handler(stanza: Stanza) -> None:
@@ -132,7 +132,7 @@ async def test_the_handler_may_close_the_connection() -> None:
         assert await both.link.ended() == End(Why.CLOSED)
 
 
-async def test_whoever_waits_for_the_end_may_be_cancelled() -> None:
+async def test_waiting_for_the_end_can_be_cancelled() -> None:
     async with connected() as both:
         waiting = asyncio.create_task(both.link.ended())
         await asyncio.sleep(0)
@@ -143,7 +143,7 @@ async def test_whoever_waits_for_the_end_may_be_cancelled() -> None:
         assert await both.link.ended() == End(Why.CLOSED)
 
 
-async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame_may_be_out() -> None:
+async def test_interrupted_send_ends_the_connection() -> None:
     stuck: list[Stuck] = []
 
     def wrap(inner: Stream) -> Stream:
@@ -159,7 +159,7 @@ async def test_a_send_that_is_cut_short_ends_the_connection_because_half_a_frame
         assert both.link.end == End(Why.LOST)
 
 
-async def test_finishing_takes_what_was_on_its_way_and_sends_nothing_more() -> None:
+async def test_finish_receives_in_flight_stanzas_and_sends_nothing() -> None:
     async with connected() as both:
         finishing = asyncio.create_task(both.link.finish())
         await both.peer.ends()
@@ -173,7 +173,7 @@ async def test_finishing_takes_what_was_on_its_way_and_sends_nothing_more() -> N
         assert both.link.end == End(Why.CLOSED)
 
 
-async def test_what_waits_for_an_answer_when_the_connection_is_finished_is_told() -> None:
+async def test_finish_fails_pending_requests() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.prekey_count())
         await both.peer.receive()
@@ -185,7 +185,7 @@ async def test_what_waits_for_an_answer_when_the_connection_is_finished_is_told(
             await asking
 
 
-async def test_a_server_that_does_not_end_its_side_is_left() -> None:
+async def test_finish_gives_up_on_a_server_that_does_not_close() -> None:
     async with connected() as both:
         finishing = asyncio.create_task(both.link.finish())
         await both.peer.ends()
@@ -197,7 +197,7 @@ async def test_a_server_that_does_not_end_its_side_is_left() -> None:
         assert both.link.end == End(Why.CLOSED)
 
 
-async def test_a_finish_after_the_end_is_harmless() -> None:
+async def test_finish_after_the_end_is_harmless() -> None:
     async with connected() as both:
         both.peer.hang_up()
         await both.link.ended()

@@ -43,7 +43,7 @@ async def poison(both: Both, plaintext: bytes) -> None:
 @pytest.mark.threat("S19", "S20")
 @pytest.mark.parametrize("inside", [NOT_UTF_8, DEVICE_NOBODY_HAS, b"\xf8\x02\x13\xfe\xff\xff\xff\xff"])
 @pytest.mark.parametrize("tag", ["message", "receipt", "notification", "news"])
-async def test_it_is_refused_so_that_it_does_not_come_again(tag: str, inside: bytes) -> None:
+async def test_unreadable_stanza_is_refused_so_that_it_does_not_return(tag: str, inside: bytes) -> None:
     async with connected() as both:
         head = Stanza(tag, {"from": CONTACT, "id": "3EB0A1"})
         await poison(both, around(head, inside))
@@ -64,7 +64,7 @@ async def test_it_is_refused_so_that_it_does_not_come_again(tag: str, inside: by
         around(Stanza("ib", {"from": Jid("", "s.whatsapp.net"), "id": "1"}), NOT_UTF_8),
     ],
 )
-async def test_one_that_says_too_little_is_passed_over(plaintext: bytes) -> None:
+async def test_unreadable_stanza_without_an_id_is_skipped(plaintext: bytes) -> None:
     async with connected() as both:
         await poison(both, plaintext)
         assert [(await both.inbox.next()).attributes["id"] for _ in range(2)] == ["before", "behind"]
@@ -73,7 +73,7 @@ async def test_one_that_says_too_little_is_passed_over(plaintext: bytes) -> None
         assert both.link.end is None
 
 
-async def test_an_answer_that_cannot_be_read_fails_its_question_and_no_other() -> None:
+async def test_unreadable_answer_fails_only_its_request() -> None:
     async with connected() as both:
         first, second = (asyncio.create_task(both.link.prekey_count()) for _ in range(2))
         asked = [str((await both.peer.receive()).attributes["id"]) for _ in range(2)]
@@ -87,13 +87,13 @@ async def test_an_answer_that_cannot_be_read_fails_its_question_and_no_other() -
 
 
 @pytest.mark.parametrize("tag", ["stream:error", "failure"])
-async def test_a_last_word_is_one_however_it_goes_on(tag: str) -> None:
+async def test_stream_error_counts_whatever_follows(tag: str) -> None:
     async with connected() as both:
         await both.peer.send_raw(both.peer.encrypted_bytes(around(Stanza(tag), NOT_UTF_8)))
         assert await both.link.ended() == End(Why.DISMISSED)
 
 
-async def test_a_login_that_is_answered_unreadably_is_tried_again() -> None:
+async def test_unreadable_login_answer_raises_try_again() -> None:
     async with serving() as server:
         connecting = asyncio.create_task(interop(profile(server.port)).connect(CREDENTIALS, Inbox()))
         peer = await server.peer()

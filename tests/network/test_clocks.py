@@ -23,13 +23,13 @@ def _move(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-async def test_the_real_clocks_limit_cancels_the_block_and_says_so() -> None:
+async def test_limit_of_the_real_clock_cancels_with_timeout_error() -> None:
     with pytest.raises(TimeoutError):
         async with RealClock().limit(0):
             await asyncio.get_running_loop().create_future()
 
 
-async def test_the_real_clock_sleeps_and_its_time_goes_on() -> None:
+async def test_real_clock_sleeps_and_advances() -> None:
     clock = RealClock()
     before, wall = clock.monotonic(), clock.now()
     await clock.sleep(0.001)
@@ -38,11 +38,11 @@ async def test_the_real_clock_sleeps_and_its_time_goes_on() -> None:
     assert abs(clock.now() - wall) < SLACK
 
 
-def test_without_a_file_there_is_no_offset(tmp_path: Path) -> None:
+def test_missing_offset_file_means_no_offset(tmp_path: Path) -> None:
     assert abs(ControlledClock(tmp_path / "missing").now() - RealClock().now()) < SLACK
 
 
-def test_the_offset_is_read_again_as_it_changes(tmp_path: Path) -> None:
+def test_changed_offset_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     clock = ControlledClock(path)
     for offset in (30 * DAY, 31 * DAY, -DAY, 0.0):
@@ -53,7 +53,7 @@ def test_the_offset_is_read_again_as_it_changes(tmp_path: Path) -> None:
     assert abs(clock.now() - RealClock().now()) < SLACK
 
 
-def test_a_change_within_the_same_file_is_seen_as_well(tmp_path: Path) -> None:
+def test_offset_change_in_place_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     path.write_text("100000")
     clock = ControlledClock(path)
@@ -63,7 +63,7 @@ def test_a_change_within_the_same_file_is_seen_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-inf", "1e400", str(MAX_OFFSET_SECONDS * 1.01)])
-def test_what_is_no_offset_changes_nothing(tmp_path: Path, text: str) -> None:
+def test_invalid_offset_is_ignored(tmp_path: Path, text: str) -> None:
     path = tmp_path / "offset"
     path.write_text("86400")
     clock = ControlledClock(path)
@@ -73,7 +73,7 @@ def test_what_is_no_offset_changes_nothing(tmp_path: Path, text: str) -> None:
     assert abs(clock.now() - RealClock().now() - 2 * DAY) < SLACK
 
 
-def test_the_monotonic_clock_takes_steps_forward_and_never_goes_back(tmp_path: Path) -> None:
+def test_monotonic_follows_steps_forward_only(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     clock = ControlledClock(path)
     seen = [clock.monotonic()]
@@ -85,7 +85,7 @@ def test_the_monotonic_clock_takes_steps_forward_and_never_goes_back(tmp_path: P
     assert min(steps) >= 0
 
 
-async def test_a_sleeper_wakes_when_the_clock_is_moved_past_its_time(tmp_path: Path) -> None:
+async def test_sleeper_wakes_when_the_clock_moves_past_its_time(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     clock = ControlledClock(path)
     sleepers = [asyncio.create_task(clock.sleep(days * DAY)) for days in (1, 2, 20)]
@@ -97,7 +97,7 @@ async def test_a_sleeper_wakes_when_the_clock_is_moved_past_its_time(tmp_path: P
     await sleepers[2]
 
 
-async def test_a_limit_ends_its_block_when_the_clock_is_moved_past_it(tmp_path: Path) -> None:
+async def test_limit_ends_when_the_clock_moves_past_it(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     clock = ControlledClock(path)
 
@@ -112,7 +112,7 @@ async def test_a_limit_ends_its_block_when_the_clock_is_moved_past_it(tmp_path: 
         await running
 
 
-async def test_a_step_back_makes_nobody_wait_longer(tmp_path: Path) -> None:
+async def test_step_back_prolongs_no_wait(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     path.write_text(str(DAY))
     clock = ControlledClock(path)
@@ -122,13 +122,13 @@ async def test_a_step_back_makes_nobody_wait_longer(tmp_path: Path) -> None:
     assert sleeping.done()
 
 
-async def test_nobody_looks_at_the_file_while_nobody_waits(tmp_path: Path) -> None:
+async def test_offset_file_is_not_polled_without_waiters(tmp_path: Path) -> None:
     clock = ControlledClock(tmp_path / "offset")
     await clock.sleep(0)
     assert clock._poll is None
 
 
-async def test_a_block_that_ends_in_time_is_left_alone(tmp_path: Path) -> None:
+async def test_block_that_ends_in_time_is_not_cancelled(tmp_path: Path) -> None:
     path = tmp_path / "offset"
     clock = ControlledClock(path)
     async with clock.limit(DAY):

@@ -44,7 +44,7 @@ def _bytes(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def test_the_form_has_the_published_arguments_in_their_sizes() -> None:
+def test_form_has_the_published_arguments_and_sizes() -> None:
     fields = _decoded(form(ENLISTMENT, "a.b.c", (1, 0, 3)))
     assert set(fields) == {*SIZES, "token", "version"}
     assert {name: len(_bytes(fields[name])) for name in SIZES} == SIZES
@@ -59,7 +59,7 @@ def test_the_form_has_the_published_arguments_in_their_sizes() -> None:
     assert fields["version"] == "1.0.3"
 
 
-def test_an_enlistment_shows_no_secret_when_it_is_printed() -> None:
+def test_enlistment_hides_secrets_in_repr() -> None:
     assert repr(ENLISTMENT) == "Enlistment()"
 
 
@@ -88,7 +88,7 @@ def test_success_names_our_internal_identifier() -> None:
         ({"reason": "never_heard_of"}, Refusal.SUSPENDED, "enlist.unknown_reason", None),
     ],
 )
-def test_a_refusal_carries_what_the_profile_says_of_it(
+def test_refusal_carries_the_profile_reason(
     fields: dict[str, Any], state: Refusal, sentence: str, after: float | None
 ) -> None:
     found = read_answer(_answer({"status": "fail", **fields}), profile())
@@ -97,7 +97,7 @@ def test_a_refusal_carries_what_the_profile_says_of_it(
     assert (found.reason.state, found.reason.sentence, found.retry_after) == (state, sentence, after)
 
 
-def test_a_reason_as_long_as_a_page_is_cut_for_the_log() -> None:
+def test_long_reason_is_cut_for_the_log() -> None:
     found = read_answer(_answer({"status": "fail", "reason": "x" * 10_000}), profile())
     assert isinstance(found, EnlistRefused)
     assert len(found.code) == 64
@@ -120,24 +120,24 @@ def test_a_reason_as_long_as_a_page_is_cut_for_the_log() -> None:
         {"status": "perhaps", "reason": "too_many"},
     ],
 )
-def test_an_answer_without_a_meaning_is_asked_for_again(fields: object) -> None:
+def test_meaningless_answer_raises_try_again(fields: object) -> None:
     with pytest.raises(TryAgain):
         read_answer(_answer(fields), profile())
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 100_000])
-def test_an_answer_that_is_no_json_is_asked_for_again(body: bytes) -> None:
+def test_non_json_answer_raises_try_again(body: bytes) -> None:
     with pytest.raises(TryAgain):
         read_answer(WebAnswer(200, {}, body), profile())
 
 
-def test_another_status_than_200_is_no_answer_of_the_network_and_its_wait_is_kept() -> None:
+def test_other_status_raises_try_again_with_retry_after() -> None:
     with pytest.raises(TryAgain, match="HTTP 503") as caught:
         read_answer(_answer({"status": "ok"}, 503, {"retry-after": "30"}), profile())
     assert caught.value.after == 30
 
 
-async def test_the_call_brings_a_token_for_these_keys_and_the_same_keys_again_after_a_doubt() -> None:
+async def test_repeated_call_has_a_fresh_token_for_the_same_keys() -> None:
     seen: list[Mapping[str, str]] = []
 
     async def register(request: web.Request) -> web.Response:
@@ -158,7 +158,7 @@ async def test_the_call_brings_a_token_for_these_keys_and_the_same_keys_again_af
     assert jwt.decode(tokens[0], options={"verify_signature": False})["sub"] == "@alice:matrix.example"
 
 
-async def test_an_endless_answer_is_not_read_to_its_end() -> None:
+async def test_endless_answer_is_cut() -> None:
     async def endless(request: web.Request) -> web.Response:
         return web.Response(body=b" " * (MAX_ANSWER_BYTES + 1))
 

@@ -29,7 +29,7 @@ async def _asked(both: Both) -> iq.Request:
     return found
 
 
-async def test_a_person_is_found_by_service_and_identifier() -> None:
+async def test_person_is_found_by_service_and_identifier() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.resolve("whatsapp", "+4915112345678"))
         asked = await _asked(both)
@@ -39,7 +39,7 @@ async def test_a_person_is_found_by_service_and_identifier() -> None:
         assert await asking == PERSON
 
 
-async def test_a_person_who_writes_first_is_found_by_their_internal_identifier() -> None:
+async def test_person_is_found_by_internal_identifier() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.resolve_jid(CONTACT))
         asked = await _asked(both)
@@ -48,7 +48,7 @@ async def test_a_person_who_writes_first_is_found_by_their_internal_identifier()
         assert await asking == PERSON
 
 
-async def test_nobody_is_none_and_another_refusal_is_an_error() -> None:
+async def test_unknown_person_is_none_other_refusals_raise() -> None:
     async with connected() as both:
         for code, refused in ((404, None), (403, QuestionRefused), (429, NetworkBusy)):
             asking = asyncio.create_task(both.link.resolve("whatsapp", "+1"))
@@ -61,7 +61,7 @@ async def test_nobody_is_none_and_another_refusal_is_an_error() -> None:
                     await asking
 
 
-async def test_keys_are_fetched_as_a_bundle_that_a_session_can_start_from() -> None:
+async def test_fetched_keys_start_a_session() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.fetch_keys(CONTACT))
         asked = await _asked(both)
@@ -74,7 +74,7 @@ async def test_keys_are_fetched_as_a_bundle_that_a_session_can_start_from() -> N
         assert (bundle.prekey_id, bundle.prekey) == (ONE_TIME[0].id, ONE_TIME[0].pair.public)
 
 
-async def test_a_bundle_may_come_without_a_one_time_prekey() -> None:
+async def test_bundle_may_come_without_a_one_time_prekey() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.fetch_keys(CONTACT))
         asked = await _asked(both)
@@ -88,7 +88,7 @@ async def test_a_bundle_may_come_without_a_one_time_prekey() -> None:
 @pytest.mark.parametrize(
     ("code", "error"), [(404, PersonUnreachable), (410, PersonUnreachable), (429, NetworkBusy)]
 )
-async def test_somebody_without_keys_cannot_be_written_to(code: int, error: type[Exception]) -> None:
+async def test_person_without_keys_is_unreachable(code: int, error: type[Exception]) -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.fetch_keys(CONTACT))
         asked = await _asked(both)
@@ -97,24 +97,24 @@ async def test_somebody_without_keys_cannot_be_written_to(code: int, error: type
             await asking
 
 
-async def test_whoever_cannot_be_reached_is_told_of_in_the_same_words() -> None:
+async def test_unreachable_people_share_one_sentence() -> None:
     sentences = {PersonUnreachable(code).sentence.key for code in (403, 404, 410)}
     assert len(sentences) == 1
     assert issubclass(PersonUnreachable, GiveUp)
 
 
-async def test_an_answer_about_somebody_else_is_no_answer() -> None:
+async def test_answer_about_another_person_is_refused() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.fetch_keys(CONTACT))
         asked = await _asked(both)
         other = Jid("4915100000000", "s.whatsapp.net")
         public = keys.to_public_bundle(OWN, SIGNED, None)
         await both.peer.send(prekeys.fetch_answer(asked.id, {other: public}))
-        with pytest.raises(TryAgain, match="somebody else"):
+        with pytest.raises(TryAgain, match="another person"):
             await asking
 
 
-async def test_an_answer_without_a_meaning_leaves_the_connection_alone() -> None:
+async def test_meaningless_answer_keeps_the_connection() -> None:
     async with connected() as both:
         for ask in (both.link.prekey_count(), both.link.fetch_keys(CONTACT), both.link.resolve("x", "y")):
             asking = asyncio.create_task(ask)
@@ -125,7 +125,7 @@ async def test_an_answer_without_a_meaning_leaves_the_connection_alone() -> None
         assert both.link.end is None
 
 
-async def test_our_public_keys_are_uploaded_and_no_private_one() -> None:
+async def test_only_public_keys_are_uploaded() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.upload_keys(OWN, SIGNED, ONE_TIME))
         asked = await _asked(both)
@@ -137,7 +137,7 @@ async def test_our_public_keys_are_uploaded_and_no_private_one() -> None:
         await asking
 
 
-async def test_a_signed_prekey_alone_is_given_as_the_one_from_now_on() -> None:
+async def test_signed_prekey_can_be_uploaded_alone() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.upload_keys(OWN, SIGNED, ()))
         asked = await _asked(both)
@@ -147,7 +147,7 @@ async def test_a_signed_prekey_alone_is_given_as_the_one_from_now_on() -> None:
         await asking
 
 
-async def test_the_directory_tells_how_many_prekeys_are_left() -> None:
+async def test_directory_counts_remaining_prekeys() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.prekey_count())
         asked = await _asked(both)
@@ -156,7 +156,7 @@ async def test_the_directory_tells_how_many_prekeys_are_left() -> None:
         assert await asking == 7
 
 
-async def test_reaching_out_and_leaving_use_the_profiles_words() -> None:
+async def test_reach_and_delete_use_the_profile_stanza_names() -> None:
     async with connected() as both:
         asking = asyncio.create_task(both.link.reach(CONTACT))
         asked = await _asked(both)

@@ -36,7 +36,7 @@ from tests.network.support import (
 from tests.wire.support import key
 
 
-async def test_a_login_names_the_account_the_version_and_the_reason() -> None:
+async def test_login_names_account_version_and_reason() -> None:
     async with serving() as server:
         connector = interop(profile(server.port))
         connecting = asyncio.create_task(connector.connect(CREDENTIALS, Inbox(), reason=REASON_PUSH))
@@ -52,7 +52,7 @@ async def test_a_login_names_the_account_the_version_and_the_reason() -> None:
         await link.close()
 
 
-async def test_every_connection_has_a_token_and_an_ephemeral_key_of_its_own() -> None:
+async def test_each_connection_has_a_fresh_token_and_ephemeral_key() -> None:
     async with serving() as server:
         connector = interop(profile(server.port))
         seen = []
@@ -89,9 +89,7 @@ async def _refused_with(word: Stanza) -> Exception:
     ],
 )
 @pytest.mark.fault("F40")
-async def test_a_refused_login_carries_what_the_profile_says_of_it(
-    code: str, state: Refusal, sentence: str
-) -> None:
+async def test_refused_login_carries_the_profile_reason(code: str, state: Refusal, sentence: str) -> None:
     error = await _refused_with(LoginFailure(code).to_stanza())
     assert isinstance(error, LoginRefused)
     assert (error.code, error.reason.state, error.reason.sentence) == (code, state, sentence)
@@ -113,9 +111,7 @@ async def test_a_refused_login_carries_what_the_profile_says_of_it(
         ("retry_after", "3601", LONGEST_ASKED_SECONDS),
     ],
 )
-async def test_a_refusal_says_how_long_it_stands_within_reason(
-    name: str, value: str, after: float | None
-) -> None:
+async def test_refusal_duration_is_bounded(name: str, value: str, after: float | None) -> None:
     error = await _refused_with(LoginFailure("402", {"code": "101", name: value}).to_stanza())
     assert isinstance(error, LoginRefused)
     assert error.retry_after == after
@@ -130,12 +126,12 @@ async def test_a_refusal_says_how_long_it_stands_within_reason(
         Stanza("success", {"t": "yesterday"}),
     ],
 )
-async def test_anything_but_a_word_on_the_login_means_to_try_again(word: Stanza) -> None:
+async def test_unexpected_login_answer_raises_try_again(word: Stanza) -> None:
     assert isinstance(await _refused_with(word), TryAgain)
 
 
 @pytest.mark.threat("S39")
-async def test_a_server_that_the_pinned_root_does_not_vouch_for_learns_no_token() -> None:
+async def test_untrusted_server_learns_no_token() -> None:
     async with serving() as server:
         network = profile(server.port)
         network = network.model_copy(
@@ -149,14 +145,14 @@ async def test_a_server_that_the_pinned_root_does_not_vouch_for_learns_no_token(
             await connecting
 
 
-async def test_a_server_that_is_not_there_means_to_try_again() -> None:
+async def test_missing_server_raises_try_again() -> None:
     async with serving() as server:
         port = server.port
     with pytest.raises(TryAgain):
         await interop(profile(port)).connect(CREDENTIALS, Inbox())
 
 
-async def test_a_server_that_says_nothing_is_left_after_a_while() -> None:
+async def test_silent_server_times_out() -> None:
     async with serving() as server:
         clock = ManualClock(NOW)
         connector = interop(profile(server.port), clock=clock)
@@ -169,7 +165,7 @@ async def test_a_server_that_says_nothing_is_left_after_a_while() -> None:
         await peer.ends()
 
 
-async def test_what_arrives_in_one_piece_with_the_acceptance_is_not_lost() -> None:
+async def test_stanzas_received_with_the_acceptance_are_kept() -> None:
     async with serving() as server:
         inbox = Inbox()
         connecting = asyncio.create_task(interop(profile(server.port)).connect(CREDENTIALS, inbox))
@@ -216,7 +212,7 @@ class _Cut(Around):
 
 
 @pytest.mark.fault("F31")
-async def test_a_connection_split_at_every_byte_works_the_same() -> None:
+async def test_login_works_byte_by_byte() -> None:
     async with serving() as server:
         inbox = Inbox()
         connector = interop(profile(server.port), dialer=Through(_ByteByByte))
@@ -239,7 +235,7 @@ async def _greet(server: Server) -> None:
 
 
 @pytest.mark.fault("F31")
-async def test_a_login_cut_at_any_byte_ends_in_time_and_repeats_no_key() -> None:
+async def test_login_cut_at_any_byte_ends_and_repeats_no_key() -> None:
     random = Dice()
     async with serving() as server:
         greeting = asyncio.create_task(_greet(server))
@@ -276,7 +272,7 @@ async def _length_of_a_login(server: Server, random: Dice) -> int:
     return 10**6 - streams[0].left
 
 
-async def test_a_failed_login_leaves_no_connection_behind() -> None:
+async def test_failed_login_leaves_no_connection() -> None:
     async with serving() as server:
         closed: list[bool] = []
 
@@ -295,7 +291,7 @@ async def test_a_failed_login_leaves_no_connection_behind() -> None:
 
 
 @pytest.mark.parametrize("user", ["", "alice", "-5", "٣", str(2**64)])
-def test_an_identifier_without_an_account_number_logs_nobody_in(user: str) -> None:
+def test_identifier_without_an_account_number_is_refused(user: str) -> None:
     with pytest.raises(ValueError, match="account number"):
         account_id(Jid(user, "interop", 7))
 

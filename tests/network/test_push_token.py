@@ -39,7 +39,7 @@ def _public_pem() -> bytes:
     )
 
 
-async def test_a_genuine_token_is_taken_and_tells_when_it_expires() -> None:
+async def test_genuine_token_is_accepted_with_its_expiry() -> None:
     assert await _tokens().verify(sign()) == GENUINE["exp"]
 
 
@@ -54,7 +54,7 @@ async def test_a_genuine_token_is_taken_and_tells_when_it_expires() -> None:
         {"sub": 5, "jti": 5, "anything": []},
     ],
 )
-async def test_clocks_may_differ_by_a_minute_and_other_claims_are_none_of_our_business(
+async def test_clock_skew_and_extra_claims_are_tolerated(
     changes: dict[str, Any],
 ) -> None:
     assert await _tokens().verify(sign(_claims(**changes)))
@@ -88,7 +88,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.threat("S8")
 @pytest.mark.parametrize("changes", CLAIMS.values(), ids=CLAIMS.keys())
-async def test_a_token_is_refused_that_says(changes: dict[str, Any]) -> None:
+async def test_token_with_wrong_claims_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(NotGenuine) as refusal:
         await _tokens().verify(sign(_claims(**changes)))
     assert harmless(refusal.value.why) == refusal.value.why, "a word that the log writes"
@@ -135,14 +135,14 @@ def _with_claims(token: str, claims: object) -> str:
 
 @pytest.mark.threat("S8")
 @pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES.keys())
-async def test_a_token_is_refused_that_has(forgery: Callable[[], str]) -> None:
+async def test_malformed_token_is_refused(forgery: Callable[[], str]) -> None:
     with pytest.raises(NotGenuine) as refusal:
         await _tokens().verify(forgery())
     assert harmless(refusal.value.why) == refusal.value.why, "a word that the log writes"
 
 
 @pytest.mark.threat("S8")
-async def test_a_token_may_have_eight_kilobytes_and_not_one_more() -> None:
+async def test_token_size_is_limited() -> None:
     def of(size: int) -> str:
         for filling in range(size):
             token = sign({**GENUINE, "x": "x" * ((size - 700) * 3 // 4 + filling)})
@@ -160,7 +160,7 @@ async def test_a_token_may_have_eight_kilobytes_and_not_one_more() -> None:
 
 
 @pytest.mark.threat("S9")
-def test_a_replayed_wake_up_counts_once_in_ten_thousand_times() -> None:
+def test_replayed_wake_up_counts_once() -> None:
     replays = Replays()
     seen = [replays.is_new("token", b"body", NOW + HOUR, NOW) for _ in range(10_000)]
     assert seen.count(True) == 1
@@ -168,7 +168,7 @@ def test_a_replayed_wake_up_counts_once_in_ten_thousand_times() -> None:
 
 
 @pytest.mark.threat("S9")
-def test_the_same_token_may_wake_another_person() -> None:
+def test_same_token_may_wake_another_person() -> None:
     replays = Replays()
     assert replays.is_new("token", b"alice", NOW + HOUR, NOW)
     assert replays.is_new("token", b"bob", NOW + HOUR, NOW)
@@ -176,7 +176,7 @@ def test_the_same_token_may_wake_another_person() -> None:
 
 
 @pytest.mark.threat("S9")
-def test_a_wake_up_is_remembered_as_long_as_its_token_is_taken() -> None:
+def test_replay_is_remembered_while_its_token_is_valid() -> None:
     replays = Replays()
     assert replays.is_new("token", b"", NOW + 10, NOW)
     assert not replays.is_new("token", b"", NOW + 10, NOW + 69.9)
@@ -184,7 +184,7 @@ def test_a_wake_up_is_remembered_as_long_as_its_token_is_taken() -> None:
 
 
 @pytest.mark.threat("S9")
-def test_the_memory_of_wake_ups_is_bounded_and_forgets_the_expired_first() -> None:
+def test_replay_memory_is_bounded_and_drops_expired_first() -> None:
     replays = Replays(limit=100)
     for number in range(50):
         replays.is_new(f"short {number}", b"", NOW, NOW)
@@ -199,7 +199,7 @@ def test_the_memory_of_wake_ups_is_bounded_and_forgets_the_expired_first() -> No
 
 
 @pytest.mark.threat("S10")
-async def test_many_tokens_at_once_lead_to_one_fetch() -> None:
+async def test_concurrent_tokens_trigger_one_fetch() -> None:
     server = KeyServer(signing_keys().current)
     tokens = _tokens(server)
     assert len(await asyncio.gather(*(tokens.verify(sign()) for _ in range(5)))) == 5

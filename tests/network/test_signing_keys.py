@@ -19,7 +19,7 @@ from bridge.network.signing_keys import SigningKeys, load_signing_keys, save_sig
 from tests.network.support import another_signing_key, signing_keys
 
 
-def test_the_file_is_made_at_the_first_start_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+def test_key_file_is_made_private_at_the_first_start(tmp_path: Path) -> None:
     path = tmp_path / "signing.pem"
     made = load_signing_keys(PrivateFile(path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -28,7 +28,7 @@ def test_the_file_is_made_at_the_first_start_and_nobody_else_may_read_it(tmp_pat
     assert load_signing_keys(PrivateFile(path)).jwks() == made.jwks()
 
 
-def test_what_is_published_is_public_and_has_the_published_members() -> None:
+def test_jwks_has_public_members_only() -> None:
     key, *rest = signing_keys().jwks()["keys"]
     assert not rest
     assert set(key) == {"kid", "kty", "alg", "use", "n", "e"}
@@ -37,7 +37,7 @@ def test_what_is_published_is_public_and_has_the_published_members() -> None:
     assert int.from_bytes(modulus, "big") == signing_keys().current.private.public_key().public_numbers().n
 
 
-def test_the_name_of_a_key_is_its_thumbprint() -> None:
+def test_kid_is_the_key_thumbprint() -> None:
     """RFC 7638 section 3."""
     key = signing_keys().current.jwk()
     canonical = json.dumps({name: key[name] for name in ("e", "kty", "n")}, separators=(",", ":"))
@@ -46,7 +46,7 @@ def test_the_name_of_a_key_is_its_thumbprint() -> None:
 
 
 @pytest.mark.threat("S11")
-def test_a_rotation_publishes_first_then_signs_then_drops_the_old_key(tmp_path: Path) -> None:
+def test_rotation_publishes_then_signs_then_drops_the_old_key(tmp_path: Path) -> None:
     path = tmp_path / "signing.pem"
     old, new = signing_keys().current, another_signing_key()
     steps = [signing_keys().with_next(new)]
@@ -64,7 +64,7 @@ def test_a_rotation_publishes_first_then_signs_then_drops_the_old_key(tmp_path: 
     ]
 
 
-def test_a_rotation_is_finished_before_the_next_begins() -> None:
+def test_second_rotation_waits_for_the_first() -> None:
     both = signing_keys().with_next(another_signing_key())
     with pytest.raises(LocalProtocolError):
         both.with_next(another_signing_key())
@@ -73,37 +73,37 @@ def test_a_rotation_is_finished_before_the_next_begins() -> None:
 
 
 @pytest.mark.threat("S28")
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777, 0o400])
-def test_a_file_of_another_mode_is_refused_with_the_command_that_mends_it(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
+def test_open_key_file_is_refused_with_the_chmod_command(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "signing.pem"
     save_signing_keys(PrivateFile(path), signing_keys())
     path.chmod(mode)
-    with pytest.raises(Misconfigured, match=f"chmod 0600 {path}"):
+    with pytest.raises(Misconfigured, match=f"chmod 600 {path}"):
         load_signing_keys(PrivateFile(path))
 
 
 @pytest.mark.threat("S28")
-def test_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
+def test_link_or_a_folder_is_refused(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     save_signing_keys(PrivateFile(target), signing_keys())
     link.symlink_to(target)
     with pytest.raises(Misconfigured, match="is a link"):
         load_signing_keys(PrivateFile(link))
-    with pytest.raises(Misconfigured, match="is not a file"):
+    with pytest.raises(Misconfigured, match="is not a plain file"):
         load_signing_keys(PrivateFile(tmp_path))
 
 
 @pytest.mark.threat("S28")
-def test_a_folder_in_which_others_may_write_is_refused(tmp_path: Path) -> None:
+def test_writable_folder_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir()
     save_signing_keys(PrivateFile(folder / "signing.pem"), signing_keys())
     folder.chmod(0o777)
-    with pytest.raises(Misconfigured, match="chmod 0700"):
+    with pytest.raises(Misconfigured, match="chmod 700"):
         load_signing_keys(PrivateFile(folder / "signing.pem"))
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be made"):
         load_signing_keys(PrivateFile(tmp_path / "missing" / "signing.pem"))
 
@@ -115,7 +115,7 @@ def _pem(key: PrivateKeyTypes) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore:.*key size")
-def test_a_file_with_anything_else_in_it_is_refused_and_not_replaced(tmp_path: Path) -> None:
+def test_invalid_key_file_is_refused_and_not_replaced(tmp_path: Path) -> None:
     good = signing_keys().to_pem()
     for data in (
         b"",
@@ -134,6 +134,6 @@ def test_a_file_with_anything_else_in_it_is_refused_and_not_replaced(tmp_path: P
         assert path.read_bytes() == data
 
 
-def test_private_halves_are_not_shown() -> None:
+def test_private_keys_are_hidden_in_repr() -> None:
     assert repr(signing_keys()) == "SigningKeys(current=SigningKey(), other=None)"
     assert SigningKeys(signing_keys().current).jwks() == signing_keys().jwks()

@@ -38,7 +38,7 @@ async def _listening() -> AsyncIterator[tuple[int, Ends]]:
         await asyncio.sleep(0)
 
 
-async def test_bytes_pass_both_ways_and_the_end_is_empty() -> None:
+async def test_bytes_pass_both_ways_until_empty_end() -> None:
     async with _listening() as (port, ends):
         stream = await TcpDialer().dial("127.0.0.1", port, timeout=10)
         reader, writer = await ends.get()
@@ -52,7 +52,7 @@ async def test_bytes_pass_both_ways_and_the_end_is_empty() -> None:
         await stream.close()
 
 
-async def test_sending_on_a_closed_connection_means_to_try_again() -> None:
+async def test_send_on_a_closed_connection_raises_try_again() -> None:
     async with _listening() as (port, ends):
         stream = await TcpDialer().dial("127.0.0.1", port, timeout=10)
         await ends.get()
@@ -61,7 +61,7 @@ async def test_sending_on_a_closed_connection_means_to_try_again() -> None:
             await stream.send(b"late", step=Step.SEND)
 
 
-async def test_a_connection_that_is_reset_means_to_try_again() -> None:
+async def test_reset_connection_raises_try_again() -> None:
     async with _listening() as (port, ends):
         stream = await TcpDialer().dial("127.0.0.1", port, timeout=10)
         _, writer = await ends.get()
@@ -74,7 +74,7 @@ async def test_a_connection_that_is_reset_means_to_try_again() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "host.invalid", "x" * 64 + ".invalid", "a..b"])
-async def test_a_host_that_cannot_be_reached_means_to_try_again(host: str) -> None:
+async def test_unreachable_host_raises_try_again(host: str) -> None:
     async with _listening() as (port, _):
         pass
     with pytest.raises(TryAgain, match="dial"):
@@ -101,7 +101,7 @@ def _endpoint(address: str, port: int) -> Endpoint:
         ),
     ],
 )
-def test_the_proxy_header_names_the_client_and_the_server(
+def test_proxy_header_names_the_client_and_the_server(
     client: tuple[str, int], server: tuple[str, int], body: str
 ) -> None:
     expected = bytes.fromhex(body)
@@ -112,11 +112,11 @@ def test_the_proxy_header_names_the_client_and_the_server(
     assert header[16:] == expected
 
 
-def test_an_unknown_client_is_not_invented() -> None:
+def test_unknown_client_address_is_not_invented() -> None:
     assert proxy_v2(None, _endpoint("198.51.100.1", 443)) == SIGNATURE + b"\x20\x00\x00\x00"
 
 
-async def test_the_clients_address_comes_before_everything_else_where_the_profile_asks_for_it() -> None:
+async def test_proxy_header_comes_first() -> None:
     client = _endpoint("192.0.2.7", 4711)
     async with _listening() as (port, ends):
         stream = await TcpDialer(lambda: client).dial("127.0.0.1", port, timeout=10)
@@ -126,7 +126,7 @@ async def test_the_clients_address_comes_before_everything_else_where_the_profil
         await stream.close()
 
 
-def test_random_bytes_are_as_many_as_asked_for_and_differ() -> None:
+def test_random_bytes_have_the_asked_length_and_differ() -> None:
     random = OperatingSystemRandom()
     assert [len(random.bytes(count)) for count in (0, 1, 32)] == [0, 1, 32]
     assert random.bytes(32) != random.bytes(32)

@@ -30,24 +30,24 @@ def _claims(token: str) -> dict[str, Any]:
     return jwt.decode(token, key, algorithms=["RS256"], audience="the-gatekeeper", options=options)
 
 
-def test_it_is_signed_by_the_current_key_which_it_names() -> None:
+def test_token_is_signed_by_the_current_key() -> None:
     header = jwt.get_unverified_header(_tokens().make(SUBJECT))
     assert header == {"alg": "RS256", "typ": "JWT", "kid": signing_keys().current.kid}
 
 
-def test_it_says_who_vouches_for_whom_to_whom() -> None:
+def test_token_names_issuer_subject_and_audience() -> None:
     claims = _claims(_tokens().make(SUBJECT))
     assert (claims["iss"], claims["aud"], claims["sub"]) == ("our-name", "the-gatekeeper", SUBJECT.identifier)
 
 
-def test_it_lives_as_long_as_the_profile_says_and_never_beyond_ten_minutes() -> None:
+def test_token_lifetime_follows_the_profile_up_to_ten_minutes() -> None:
     claims = _claims(_tokens().make(SUBJECT))
     assert (claims["iat"], claims["exp"]) == (int(NOW), int(NOW) + 120)
     with pytest.raises(ValueError, match="less than or equal to 600"):
         profile(token={"aud": "x", "ttl_s": 601})
 
 
-def test_it_is_bound_to_the_accounts_keys_under_the_profiles_names() -> None:
+def test_token_is_bound_to_the_account_keys() -> None:
     claims = _claims(_tokens().make(SUBJECT))
     assert claims["shown"] == "Alice"
     assert claims["bound"] == {
@@ -57,18 +57,18 @@ def test_it_is_bound_to_the_accounts_keys_under_the_profiles_names() -> None:
     assert set(claims) == {"iss", "aud", "sub", "shown", "iat", "exp", "jti", "bound"}
 
 
-def test_no_two_have_the_same_name() -> None:
+def test_token_ids_are_unique() -> None:
     tokens = _tokens()
     assert len({_claims(tokens.make(SUBJECT))["jti"] for _ in range(5)}) == 5
 
 
-def test_another_key_does_not_verify_it() -> None:
+def test_token_fails_under_another_key() -> None:
     other = another_signing_key().private.public_key()
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(_tokens().make(SUBJECT), other, algorithms=["RS256"], audience="the-gatekeeper")
 
 
-def test_a_name_that_fits_into_no_token_is_our_mistake() -> None:
+def test_oversized_name_raises_local_protocol_error() -> None:
     assert _tokens().make(replace(SUBJECT, name="n" * 2000))
     with pytest.raises(LocalProtocolError):
         _tokens().make(replace(SUBJECT, name="n" * 4000))

@@ -21,7 +21,7 @@ async def _hello(request: web.Request) -> web.Response:
     return web.Response(body=request.method.encode() + b" " + body, headers={"X-Name": "Value"})
 
 
-async def test_a_call_brings_status_headers_and_body() -> None:
+async def test_request_returns_status_headers_and_body() -> None:
     async with web_server([web.post("/", _hello)]) as base, web_client() as client:
         answer = await client.request(
             "POST",
@@ -37,7 +37,7 @@ async def test_a_call_brings_status_headers_and_body() -> None:
 
 @pytest.mark.parametrize("size", [LIMIT, LIMIT + 1])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_an_answer_may_have_the_limit_and_not_one_byte_more(size: int, chunked: bool) -> None:
+async def test_answer_beyond_the_limit_is_refused(size: int, chunked: bool) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         if chunked:
@@ -58,7 +58,7 @@ async def test_an_answer_may_have_the_limit_and_not_one_byte_more(size: int, chu
 
 
 @pytest.mark.threat("S14")
-async def test_a_redirect_is_an_answer_and_not_followed() -> None:
+async def test_redirect_is_not_followed() -> None:
     asked = []
 
     async def elsewhere(request: web.Request) -> web.Response:
@@ -71,7 +71,7 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
 
 
 @pytest.mark.threat("S15")
-async def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_of_the_environment_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     async def proxied(request: web.Request) -> web.Response:
@@ -90,7 +90,7 @@ async def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.threat("S20")
-async def test_a_compressed_answer_is_not_opened() -> None:
+async def test_compressed_answer_is_refused() -> None:
     async def bomb(request: web.Request) -> web.Response:
         assert request.headers["Accept-Encoding"] == "identity"
         return web.Response(body=gzip.compress(b" " * LIMIT), headers={"Content-Encoding": "gzip"})
@@ -113,7 +113,7 @@ async def test_no_cookie_is_kept() -> None:
     assert seen == [False, False]
 
 
-async def test_no_whole_answer_in_time_means_to_try_again() -> None:
+async def test_incomplete_answer_in_time_raises_try_again() -> None:
     never = asyncio.Event()
 
     async def slow(request: web.Request) -> web.StreamResponse:
@@ -128,13 +128,13 @@ async def test_no_whole_answer_in_time_means_to_try_again() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://host.invalid/", "not an address", "ftp://x/"])
-async def test_an_address_without_a_server_means_to_try_again(url: str) -> None:
+async def test_refused_connection_raises_try_again(url: str) -> None:
     async with web_client() as client:
         with pytest.raises(TryAgain):
             await client.request("GET", url, step=Step.LOOK_UP, max_bytes=LIMIT, timeout=5)
 
 
-async def test_an_answer_that_ends_early_means_to_try_again() -> None:
+async def test_truncated_answer_raises_try_again() -> None:
     async def short(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         response.content_length = 100

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.ids import EventId, RoomId, UserId
+from bridge.ids import GHOST_PREFIX, EventId, RoomId, UserId
 from bridge.matrix.errors import AliasTaken, Rejected
-from bridge.matrix.registration import GHOST_PREFIX
 from bridge.ports import Homeserver, RoomSpec, Step
 from bridge.sentences.english import ENGLISH
 
@@ -78,6 +77,8 @@ def refusing(*steps: Step, errcode: str = "M_FORBIDDEN", status: int = 403, sayi
 class SimulatedHomeserver(Homeserver):
     """The ``Homeserver`` port. Whoever is not in a room can do nothing there, as on a real one."""
 
+    ghost_prefix = GHOST_PREFIX
+
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.refuse: Rule = nothing_refused
@@ -90,7 +91,7 @@ class SimulatedHomeserver(Homeserver):
         """Public read receipts, in the order they were set."""
         self.visible_when_left = False
         """Whether those who are out of a room are shown its members, as some homeservers do."""
-        self._aliases: dict[str, RoomId] = {}
+        self.aliases: dict[str, RoomId] = {}
         self._sent: dict[tuple[UserId, RoomId, str], EventId] = {}
 
     # What people and tests do
@@ -116,17 +117,21 @@ class SimulatedHomeserver(Homeserver):
         self.rooms[room][user] = membership
         return self.happens(room, by, "m.room.member", {"membership": membership}, user)
 
+    def is_ghost(self, user: UserId) -> bool:
+        """Whether a user is a ghost of the bridge."""
+        return user.startswith(f"@{self.ghost_prefix}")
+
     def portals(self) -> list[RoomId]:
         """Rooms in which a ghost is, the newest last."""
         return [
             room
             for room, members in self.rooms.items()
-            if any(user.startswith(f"@{GHOST_PREFIX}") and members[user] == "join" for user in members)
+            if any(self.is_ghost(user) and members[user] == "join" for user in members)
         ]
 
     def ghost(self, room: RoomId) -> UserId:
         """The ghost of a portal."""
-        return next(user for user in self.rooms[room] if user.startswith(f"@{GHOST_PREFIX}"))
+        return next(user for user in self.rooms[room] if self.is_ghost(user))
 
     def texts(self, room: RoomId, sender: UserId | None = None) -> list[str]:
         """What stands in a room in words, of everybody or of one."""
@@ -168,15 +173,15 @@ class SimulatedHomeserver(Homeserver):
 
     async def create_room(self, as_user: UserId, spec: RoomSpec) -> RoomId:
         self.refuse(Asked(Step.CREATE_ROOM, as_user, content={"room_alias_name": spec.alias_localpart}))
-        if spec.alias_localpart in self._aliases:
+        if spec.alias_localpart in self.aliases:
             raise AliasTaken()
         room = self.make_room(as_user, *spec.invite)
-        self._aliases[spec.alias_localpart] = room
+        self.aliases[spec.alias_localpart] = room
         return room
 
     async def resolve_alias(self, alias: str) -> RoomId | None:
         self.refuse(Asked(Step.LOOK_UP, BOT))
-        return self._aliases.get(alias.removeprefix("#").partition(":")[0])
+        return self.aliases.get(alias.removeprefix("#").partition(":")[0])
 
     async def invite(self, as_user: UserId, room: RoomId, user: UserId) -> None:
         self._here(Asked(Step.INVITE, as_user, room, {"user_id": user}))

@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import pytest
 
+from bridge.backoff import LONGEST_SECONDS
 from bridge.errors import BridgeError, Misconfigured, TryAgain
 from bridge.flow.connections import Connections
 from bridge.flow.keyring import Keyring
 from bridge.flow.line_life import Hooks
-from bridge.network.backoff import LONGEST_SECONDS, End, Why
+from bridge.network.backoff import End, Why
 from bridge.network.connector import Connector, Link
 from bridge.store.errors import Fenced
 from bridge.wire.stanza import Stanza

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bridge.matrix.errors import Rejected
 from bridge.ports import Step
 from tests.sim.homeserver import BOT, nothing_refused, refusing
-from tests.sim.whole import Whole
+from tests.sim.whole import Whole, whole
 
 
 async def names(chat: Whole) -> tuple[str, str]:
@@ -42,3 +44,13 @@ async def test_a_new_name_waits_for_a_registration_that_is_broken(chat: Whole) -
     chat.home.refuse = nothing_refused
     await chat.passes(600.0)
     assert (await names(chat))[0].startswith("Anna B.")
+
+
+async def test_ghosts_and_aliases_have_the_configured_prefix(tmp_path: Path) -> None:
+    async with whole(tmp_path, ghost_prefix="ib2_") as chat:
+        chat.home.ghost_prefix = "ib2_"
+        await chat.enlist()
+        await chat.chat()
+        await chat.hears("Hello from the other side")
+        assert "Hello from the other side" in chat.home.texts(chat.portal, chat.home.ghost(chat.portal))
+        assert chat.home.aliases.keys() and all(alias.startswith("ib2_") for alias in chat.home.aliases)

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from bridge.backoff import LONGEST_SECONDS
 from bridge.errors import GiveUp, Misconfigured, TryAgain
-from bridge.flow.pump import LONGEST_WAIT_S, MAX_MISTAKES, MAX_RACES
+from bridge.flow.pump import MAX_MISTAKES, MAX_RACES
 from bridge.sentences import say
 from bridge.store.errors import AlreadySealed, AlreadySettled, AlreadyThere, Fenced, Stale
 from bridge.store.journal import Entry
@@ -23,7 +24,7 @@ async def test_what_may_work_later_is_tried_again_after_longer_and_longer_waits(
     async with running(bench):
         await bench.journal.accept(new("a"), new("b"))
         for wait in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 150.0, 150.0, 150.0]:
-            assert wait <= LONGEST_WAIT_S * HALF
+            assert wait <= LONGEST_SECONDS * HALF
             assert await bench.next() == ["a"]
             await bench.waits(wait)
         assert await bench.next(2) == ["a", "b"]

@@ -19,7 +19,7 @@ from bridge.app.assembly import Flows, assemble
 from bridge.flow.parts import Parts, Settings
 from bridge.flow.reading import READ_IN_MATRIX
 from bridge.flow.reception import EVENT
-from bridge.ids import EventId, RoomId, UserId
+from bridge.ids import GHOST_PREFIX, EventId, RoomId, UserId
 from bridge.ports import Row
 from bridge.sandbox.files import load_variant
 from bridge.sandbox.variant import profile, profile_data
@@ -60,6 +60,7 @@ SETTINGS = Settings(
     status_events=False,
     delivery_receipts=True,
     appservice_id="interop",
+    ghost_prefix=GHOST_PREFIX,
     level_of=lambda user: Level.USER if user == ADA else Level.BLOCK,
 )
 """What the admin of a shared bridge has decided."""

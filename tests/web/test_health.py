@@ -9,7 +9,7 @@ from tests.web.support import served
 
 
 @pytest.mark.parametrize("prefix", ["", ECOSYSTEM_PREFIX])
-async def test_a_process_lives_before_it_is_ready(prefix: str) -> None:
+async def test_process_is_live_before_it_is_ready(prefix: str) -> None:
     ready = False
     async with served(health_routes(lambda: ready, prefix=prefix)) as session:
 
@@ -23,6 +23,6 @@ async def test_a_process_lives_before_it_is_ready(prefix: str) -> None:
         assert [await status("/live"), await status("/ready")] == [200, 200]
 
 
-def test_the_ecosystems_paths_are_known() -> None:
+def test_ecosystem_paths_are_served() -> None:
     routes = health_routes(lambda: True, prefix=ECOSYSTEM_PREFIX)
     assert [route.path for route in routes] == ["/_matrix/mau/live", "/_matrix/mau/ready"]

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from bridge.adapters.clock import RealClock
 from bridge.errors import Misconfigured
-from bridge.matrix.endpoint import appservice_routes
+from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.matrix.transactions import Received
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import PushTokens
@@ -44,7 +44,8 @@ def _all() -> list[Listener]:
     clock = ManualClock()
     tokens = PushTokens(PUSH, PushKeys(PUSH.jwks, KeyServer(), clock), clock)
     homeserver = guarded(
-        appservice_routes(hs_token="secret", intake=_Intake(), clock=clock), Authentication.HOMESERVER
+        appservice_routes(hs_token="secret", intake=_Intake(), clock=clock, refused=RefusedCalls()),
+        Authentication.HOMESERVER,
     )
     health = health_routes(lambda: True, prefix=ECOSYSTEM_PREFIX)
     public = public_routes(
@@ -57,7 +58,7 @@ def _all() -> list[Listener]:
     ]
 
 
-def test_the_table_says_what_is_public_on_purpose() -> None:
+def test_public_routes_are_listed() -> None:
     open_to_all = [
         (row.listener, row.path) for row in table(_all()) if row.authentication is Authentication.NONE
     ]
@@ -71,7 +72,7 @@ def test_the_table_says_what_is_public_on_purpose() -> None:
 
 
 @pytest.mark.threat("S4")
-async def test_every_route_that_asks_for_a_proof_refuses_a_caller_without_one() -> None:
+async def test_authenticated_routes_refuse_anonymous_callers() -> None:
     listeners = Listeners(_all(), RealClock())
     await listeners.start()
     try:
@@ -111,7 +112,7 @@ def _listener(port: int, host: str = "127.0.0.1", name: str = "public") -> Liste
     return Listener(name, host, port, ())
 
 
-async def test_a_port_in_use_is_named_with_its_remedy_and_nothing_stays_open() -> None:
+async def test_port_in_use_is_named_and_nothing_stays_open() -> None:
     first = Listeners([_listener(0)], RealClock())
     await first.start()
     _, port = first.address("public")
@@ -128,19 +129,19 @@ async def test_a_port_in_use_is_named_with_its_remedy_and_nothing_stays_open() -
 
 
 @pytest.mark.parametrize("host", ["host.invalid", "192.0.2.1"])
-async def test_an_address_of_another_machine_is_named_with_its_remedy(host: str) -> None:
+async def test_foreign_address_is_named_with_a_remedy(host: str) -> None:
     listeners = Listeners([_listener(0, host)], RealClock())
     with pytest.raises(Misconfigured, match="address of this machine") as caught:
         await listeners.start()
     assert caught.value.exit_code == 23
 
 
-def test_a_port_that_only_root_may_open_is_named_with_its_remedy() -> None:
+def test_privileged_port_is_named_with_a_remedy() -> None:
     refused = _misconfigured(_listener(443), PermissionError(errno.EACCES, "Permission denied"))
     assert "from 1024 on" in refused.remedy
 
 
-async def test_closing_gives_a_running_request_a_moment_and_then_ends_it() -> None:
+async def test_close_gives_running_requests_a_moment() -> None:
     running, go = asyncio.Event(), asyncio.Event()
 
     async def handler(request: web.Request) -> web.StreamResponse:

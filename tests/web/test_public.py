@@ -68,7 +68,7 @@ async def public() -> AsyncIterator[Public]:
             await wakes.stop()
 
 
-async def test_our_keys_stand_where_the_network_looks_for_them() -> None:
+async def test_jwks_is_served_at_its_well_known_path() -> None:
     async with public() as here, here.session.get(JWKS_PATH) as answer:
         assert JWKS_PATH == "/.well-known/oauth/openid/jwks"
         assert (answer.status, answer.content_type) == (200, "application/json")
@@ -76,21 +76,21 @@ async def test_our_keys_stand_where_the_network_looks_for_them() -> None:
         assert "aiohttp" not in answer.headers["Server"]
 
 
-async def test_a_genuine_wake_up_wakes_whom_it_names_and_is_answered_with_nothing() -> None:
+async def test_genuine_wake_up_is_answered_empty_and_wakes_its_account() -> None:
     async with public() as here:
         assert await here.push({"to": "@alice:matrix.example"}) == (200, b"")
         assert await here.woken.get() == "@alice:matrix.example"
 
 
 @pytest.mark.fault("F42")
-async def test_the_answer_does_not_wait_for_the_wake_up_nor_for_whether_there_is_such_a_person() -> None:
+async def test_answer_does_not_wait_for_the_wake_up() -> None:
     async with public() as here:
         here.stuck = True
         assert await here.push({"to": "alice"}) == (200, b"")
         assert await here.push({"to": "nobody"}) == (200, b"")
 
 
-async def test_a_wake_up_that_fails_is_answered_all_the_same() -> None:
+async def test_failing_wake_up_is_answered_the_same() -> None:
     async with public() as here:
         here.failing = True
         assert await here.push({"to": "alice"}) == (200, b"")
@@ -111,7 +111,7 @@ BAD_HEADERS: dict[str, dict[str, str]] = {
 
 @pytest.mark.threat("S8")
 @pytest.mark.parametrize("headers", BAD_HEADERS.values(), ids=BAD_HEADERS.keys())
-async def test_a_wake_up_is_refused_with(headers: dict[str, str]) -> None:
+async def test_wake_up_is_refused(headers: dict[str, str]) -> None:
     async with public() as here:
         async with here.session.post(PUSH.path, data=b'{"to": "alice"}', headers=headers) as answer:
             assert answer.status == 401
@@ -121,7 +121,7 @@ async def test_a_wake_up_is_refused_with(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.threat("S8")
-async def test_two_tokens_are_none() -> None:
+async def test_two_authorization_headers_are_refused() -> None:
     async with public() as here:
         headers: Any = [("Authorization", f"Bearer {sign()}")] * 2
         async with here.session.post(PUSH.path, data=b'{"to": "alice"}', headers=headers) as answer:
@@ -146,12 +146,12 @@ async def test_two_tokens_are_none() -> None:
         (b'{"to": "alice"}'.ljust(MAX_BODY_BYTES + 1), 413),
     ],
 )
-async def test_a_body_is_bounded_and_names_somebody(body: bytes, status: int) -> None:
+async def test_body_is_bounded_and_must_name_a_person(body: bytes, status: int) -> None:
     async with public() as here:
         assert (await here.push(body))[0] == status
 
 
-async def test_a_body_without_a_length_is_bounded_too() -> None:
+async def test_body_without_a_length_is_bounded() -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(10):
             yield b" " * 1000
@@ -163,14 +163,14 @@ async def test_a_body_without_a_length_is_bounded_too() -> None:
 
 
 @pytest.mark.threat("S20")
-async def test_a_compressed_body_is_not_opened() -> None:
+async def test_compressed_body_is_refused() -> None:
     async with public() as here:
         body = gzip.compress(b'{"to": "alice"}')
         assert (await here.push(body, headers={"Content-Encoding": "gzip"}))[0] == 415
         assert here.woken.empty()
 
 
-async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
+async def test_missing_body_times_out() -> None:
     async with public() as here:
         never = asyncio.Event()
 
@@ -190,7 +190,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
 
 
 @pytest.mark.threat("S9")
-async def test_a_replayed_wake_up_is_answered_the_same_and_wakes_nobody() -> None:
+async def test_replayed_wake_up_is_answered_the_same_without_effect() -> None:
     async with public() as here:
         token = sign()
         for _ in range(20):
@@ -201,7 +201,7 @@ async def test_a_replayed_wake_up_is_answered_the_same_and_wakes_nobody() -> Non
 
 
 @pytest.mark.threat("S9")
-async def test_new_wake_ups_of_one_person_are_half_a_minute_apart_and_the_last_is_not_lost() -> None:
+async def test_wake_ups_of_one_account_are_spaced_and_the_last_is_kept() -> None:
     async with public() as here:
         for number in range(5):
             assert (await here.push({"to": "alice"}, token=sign({**GENUINE, "jti": str(number)})))[0] == 200

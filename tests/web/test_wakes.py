@@ -13,7 +13,7 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_is_remembered_is_bounded() -> None:
+async def test_remembered_wake_ups_are_bounded() -> None:
     clock, woken = ManualClock(), []
 
     async def wake(identifier: str) -> None:
@@ -28,7 +28,7 @@ async def test_what_is_remembered_is_bounded() -> None:
     await wakes.stop()
 
 
-async def test_whoever_waits_is_dropped_at_the_end() -> None:
+async def test_stop_drops_waiting_wake_ups() -> None:
     clock, woken = ManualClock(), []
 
     async def wake(identifier: str) -> None:
@@ -43,7 +43,7 @@ async def test_whoever_waits_is_dropped_at_the_end() -> None:
     assert woken == ["alice"]
 
 
-async def test_a_wake_up_that_fails_does_not_stop_the_next() -> None:
+async def test_failing_wake_up_does_not_stop_the_next() -> None:
     clock, woken = ManualClock(), []
 
     async def wake(identifier: str) -> None:

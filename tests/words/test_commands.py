@@ -51,7 +51,7 @@ PREFIX = "!ib"
         ("!ib start-chat birdychat Anna@Firm.Example", START_CHAT, "birdychat Anna@Firm.Example"),
     ],
 )
-def test_a_command_is_understood(line: str, command: Command, arguments: str) -> None:
+def test_command_is_understood(line: str, command: Command, arguments: str) -> None:
     assert parse(line, PREFIX) == Spoken(command, arguments)
 
 
@@ -76,11 +76,11 @@ def test_a_command_is_understood(line: str, command: Command, arguments: str) ->
         "!ib !ib help",
     ],
 )
-def test_other_lines_are_no_commands(line: str) -> None:
+def test_other_lines_are_not_commands(line: str) -> None:
     assert parse(line, PREFIX) is None
 
 
-def test_a_command_is_at_most_so_long() -> None:
+def test_command_length_is_limited() -> None:
     longest = "pm " + "a" * (MAX_COMMAND_CHARACTERS - 3)
     assert parse(longest, PREFIX) == Spoken(START_CHAT, "a" * (MAX_COMMAND_CHARACTERS - 3))
     assert parse(longest + "a", PREFIX) is None
@@ -88,13 +88,13 @@ def test_a_command_is_at_most_so_long() -> None:
 
 @QUICK
 @given(st.text(max_size=40))
-def test_any_text_is_a_command_or_none(text: str) -> None:
+def test_parser_accepts_any_text(text: str) -> None:
     spoken = parse(text, PREFIX)
     assert spoken is None or spoken.command in COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_is_understood_by_all_its_names(command: Command) -> None:
+def test_every_command_has_working_aliases(command: Command) -> None:
     for name in (command.name, *command.aliases):
         assert parse(name, PREFIX) == Spoken(command, "")
         assert parse(f"{PREFIX} {name} rest", PREFIX) == Spoken(command, "rest")
@@ -111,11 +111,11 @@ def test_every_command_has_its_line_of_help(command: Command) -> None:
     assert command.usage.split()[0] == command.name
 
 
-def test_the_names_that_other_bridges_use_are_known() -> None:
+def test_names_that_other_bridges_use_are_known() -> None:
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
     assert {"login", "logout", "list-logins", "pm", "sync", "help", "ping", "cancel"} <= known
 
 
-def test_whoever_may_talk_may_read_help_stop_and_leave() -> None:
+def test_help_stop_and_leave_need_no_level() -> None:
     """A permission that was taken away must not keep anybody in."""
     assert {HELP, OPT_OUT, STATUS, CANCEL} == {c for c in COMMANDS if c.level <= Level.COMMANDS}

@@ -11,7 +11,7 @@ from bridge.states import Custody
 from tests.words.config_support import MINIMAL, OTHER, TOKEN, config
 
 
-def test_five_fields_and_the_tokens_are_enough() -> None:
+def test_five_fields_and_tokens_suffice() -> None:
     loaded = load(MINIMAL)
     assert loaded.warnings == ()
     assert loaded.config.network.custody is Custody.PERSONAL
@@ -22,7 +22,7 @@ def test_five_fields_and_the_tokens_are_enough() -> None:
     assert loaded.config.bot_user == "@interopbot:home.test"
 
 
-def test_the_example_with_its_five_fields_filled_in_runs() -> None:
+def test_filled_in_example_is_valid() -> None:
     text = example_text()
     for placeholder, value in (
         ("/path/to/profile.yaml", "profile.yaml"),
@@ -37,7 +37,7 @@ def test_the_example_with_its_five_fields_filled_in_runs() -> None:
     assert load(text).config.model_dump() == config().model_dump()
 
 
-def test_a_fresh_install_lets_in_only_the_admin() -> None:
+def test_fresh_install_admits_only_the_admin() -> None:
     text = example_text().replace("@admin:example.com", "@anna:home.test")
     permissions = text.split("permissions:")[1].split("command_prefix")[0]
     assert [line.strip() for line in permissions.splitlines() if ":" in line] == ['"@anna:home.test": admin']
@@ -68,7 +68,7 @@ def test_keys_of_other_bridges_are_accepted_with_the_same_warning() -> None:
     assert "homeserver.software, encryption.pickle_key" in warnings[0].what
 
 
-def test_keys_that_once_stood_in_our_own_example_are_accepted_with_the_same_warning() -> None:
+def test_former_keys_are_accepted_with_the_same_warning() -> None:
     text = MINIMAL + "matrix: {federate_rooms: true}\n"
     text = text.replace(
         "appservice:\n", "appservice:\n    ephemeral_events: true\n    bot: {avatar: mxc://a/b}\n"
@@ -79,7 +79,7 @@ def test_keys_that_once_stood_in_our_own_example_are_accepted_with_the_same_warn
         assert key in warning.what
 
 
-def test_a_key_without_a_value_counts_as_left_out() -> None:
+def test_key_without_a_value_counts_as_missing() -> None:
     assert load(MINIMAL + "logging:\ndatabase:\n    uri:\n").config.model_dump() == config().model_dump()
 
 
@@ -92,28 +92,28 @@ def test_a_key_without_a_value_counts_as_left_out() -> None:
         ("{type: postgres, uri: 'postgres://u:p@db/name'}", "postgres://u:p@db/name"),
     ],
 )
-def test_the_ecosystems_database_addresses_are_understood(section: str, url: str) -> None:
+def test_ecosystem_database_addresses_are_understood(section: str, url: str) -> None:
     assert config(MINIMAL + f"database: {section}\n").database.url == url
 
 
-def test_a_config_cannot_be_changed() -> None:
+def test_config_is_immutable() -> None:
     with pytest.raises(ValidationError):
         config().homeserver.domain = "other.test"
 
 
-def test_a_config_shows_no_secret() -> None:
+def test_config_shows_no_secret() -> None:
     text = MINIMAL + "database: {type: postgres, uri: 'postgres://u:s3cret@db/name'}\n"
     shown = repr(config(text)) + str(config(text)) + config(text).model_dump_json()
     assert "nobody-may-read" not in shown
     assert "s3cret" not in shown
 
 
-def test_the_token_for_double_puppets_is_that_of_the_domain() -> None:
+def test_double_puppet_token_is_chosen_by_domain() -> None:
     puppets = config(MINIMAL + 'double_puppet: {secrets: {home.test: "as_token:abc"}}\n').double_puppet
     assert puppets.token_for("home.test") == "abc"
     assert puppets.token_for("other.test") is None
 
 
-def test_the_public_address_has_no_slash_at_its_end() -> None:
+def test_public_address_has_no_trailing_slash() -> None:
     assert config().public.url == "http://127.0.0.1:29318"
     assert config(MINIMAL + "public: {address: 'https://b.home.test/'}\n").public.url == "https://b.home.test"

@@ -17,7 +17,7 @@ KEY = "0f" * 32
 @pytest.mark.parametrize(
     "name", ["IB_APPSERVICE__AS_TOKEN", "IB_APPSERVICE.AS_TOKEN", "IB_appservice.as_token"]
 )
-def test_levels_are_split_at_dots_or_at_double_underscores(name: str) -> None:
+def test_levels_are_split_at_dots_or_double_underscores(name: str) -> None:
     token = "x" * 64
     assert config(PREFIXED, {name: token}).appservice.as_token.get_secret_value() == token
 
@@ -28,17 +28,17 @@ def test_numbers_and_switches_can_be_set() -> None:
     assert read.matrix.delivery_receipts is False
 
 
-def test_a_free_key_may_have_dots() -> None:
+def test_free_key_may_contain_dots() -> None:
     read = config(PREFIXED, {"IB_BRIDGE__PERMISSIONS__home.test": "user"})
     assert read.permission_of(UserId("@bea:home.test")) is Level.USER
 
 
-def test_a_file_is_read_and_trimmed() -> None:
+def test_file_is_read_and_trimmed() -> None:
     read = config(PREFIXED, {"IB_APPSERVICE__AS_TOKEN_FILE": "/run/t"}, Files(__run__t=f"{TOKEN}x\n"))
     assert read.appservice.as_token.get_secret_value() == TOKEN + "x"
 
 
-def test_a_key_that_ends_in_file_itself_is_a_path_unless_the_shorter_name_is_a_key_too() -> None:
+def test_file_suffix_is_a_path_unless_the_bare_name_is_a_key() -> None:
     environment = {"IB_NETWORK__SIGNING_KEY_FILE": "k.pem", "IB_BRIDGE__MASTER_KEY_FILE": "/run/m"}
     read = config(PREFIXED, environment, Files(__run__m=KEY))
     assert read.network.signing_key_file == "k.pem"
@@ -46,7 +46,7 @@ def test_a_key_that_ends_in_file_itself_is_a_path_unless_the_shorter_name_is_a_k
     assert read.bridge.master_key.get_secret_value() == KEY
 
 
-def test_files_of_secrets_are_named_and_no_others() -> None:
+def test_only_secret_files_are_listed() -> None:
     environment = {
         "IB_APPSERVICE__AS_TOKEN_FILE": "/run/t",
         "IB_APPSERVICE__ID_FILE": "/run/i",
@@ -74,28 +74,28 @@ def test_files_of_secrets_are_named_and_no_others() -> None:
         ({"IB_APPSERVICE__ID": "a", "IB_APPSERVICE.ID": "b"}, "both set appservice.id"),
     ],
 )
-def test_a_bad_environment_ends_the_start(environment: dict[str, str], words: str) -> None:
+def test_bad_environment_ends_the_start(environment: dict[str, str], words: str) -> None:
     error = refusal(PREFIXED, environment)
     assert error.exit_code == 10
     assert words in str(error)
     assert error.where.startswith("environment variable")
 
 
-def test_a_wrong_value_names_its_variable_instead_of_a_line() -> None:
+def test_wrong_value_names_its_variable() -> None:
     error = refusal(PREFIXED, {"IB_APPSERVICE__PORT": "many"})
     assert error.exit_code == 11
     assert error.where == "appservice.port (environment variable IB_APPSERVICE__PORT)"
 
 
-def test_without_a_prefix_the_environment_says_nothing() -> None:
+def test_environment_without_a_prefix_is_ignored() -> None:
     assert config(MINIMAL, {"APPSERVICE__PORT": "1", "IB_APPSERVICE__PORT": "1"}).appservice.port == 29317
 
 
-def test_a_section_that_is_missing_is_made() -> None:
+def test_missing_section_is_added() -> None:
     assert config(PREFIXED, {"IB_LOGGING__MIN_LEVEL": "debug"}).logging.min_level == "debug"
 
 
-def test_credentials_of_systemd_are_found_by_the_name_of_the_key() -> None:
+def test_systemd_credentials_are_found_by_key_name() -> None:
     loaded = load(
         MINIMAL,
         environment={"CREDENTIALS_DIRECTORY": "/creds"},
@@ -104,7 +104,7 @@ def test_credentials_of_systemd_are_found_by_the_name_of_the_key() -> None:
     assert loaded.config.appservice.as_token.get_secret_value() == "y" * 64
 
 
-def test_a_credential_that_cannot_be_read_ends_the_start() -> None:
+def test_unreadable_credential_ends_the_start() -> None:
     def refuse(path: str) -> str:
         raise PermissionError(13, "Permission denied", path)
 

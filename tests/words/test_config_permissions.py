@@ -28,7 +28,7 @@ def _with(permissions: str) -> str:
         ("", Level.RELAY),
     ],
 )
-def test_the_most_specific_rule_wins(user: str, level: Level) -> None:
+def test_most_specific_rule_wins(user: str, level: Level) -> None:
     rules = '{"*": relay, home.test: user, "@anna:home.test": admin, "@carl:home.test": block}'
     assert config(_with(rules)).permission_of(UserId(user)) is level
 
@@ -45,7 +45,7 @@ def test_the_most_specific_rule_wins(user: str, level: Level) -> None:
         ("{send_events: true, commands: false, login: true}", Level.RELAY),
     ],
 )
-def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str, level: Level) -> None:
+def test_ability_map_stops_at_the_first_withheld_ability(abilities: str, level: Level) -> None:
     rules = _with('{"@anna:home.test": admin, "@bea:home.test": ABILITIES}'.replace("ABILITIES", abilities))
     assert config(rules).permission_of(UserId("@bea:home.test")) is level
 
@@ -54,13 +54,13 @@ def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str
     ("permissions", "words"),
     [
         ('{"@bea:home.test": king}', "is 'king'. Write one of block, relay, commands, user, admin"),
-        ('{"@bea": user}', "names nobody. Write *, a domain, or a user"),
+        ('{"@bea": user}', "names no user or domain. Write *, a domain, or a user"),
         ('{"@bea:home.test": {fly: true}}', "Known are admin, commands"),
         (
             '{"@bea:home.test": {login: "yes"}}',
             "login in the map of @bea:home.test is 'yes'. Write true or false",
         ),
-        ("[a]", "it is no section. Write one line for each user"),
+        ("[a]", "it is not a section. Write one line for each user"),
         ('{"@admin:example.com": admin}', "nothing but the example"),
         ('{"*": relay, example.com: user}', "nothing but the example"),
         ('{"*": relay}', "permissions (config.yaml line 4): nobody may log in"),
@@ -71,7 +71,7 @@ def test_a_map_of_abilities_reaches_as_far_as_nothing_is_withheld(abilities: str
         ('{"*": admin, "@bea:home.test": admin}', "everybody on every homeserver"),
     ],
 )
-def test_wrong_permissions_are_refused_with_what_to_write(permissions: str, words: str) -> None:
+def test_wrong_permissions_are_refused_with_a_remedy(permissions: str, words: str) -> None:
     error = refusal(_with(permissions).replace("permissions:\n        [", "permissions: ["))
     assert error.exit_code == 11
     assert words in str(error)
@@ -89,11 +89,11 @@ def test_wrong_permissions_are_refused_with_what_to_write(permissions: str, word
         ('{"*": user}', False),
     ],
 )
-def test_letting_in_nobody_of_the_own_homeserver_is_warned_of(permissions: str, is_warned: bool) -> None:
+def test_access_for_nobody_of_the_homeserver_is_a_warning(permissions: str, is_warned: bool) -> None:
     said = [w.what for w in load(_with(permissions)).warnings]
     assert any("nobody of home.test may log in" in what for what in said) is is_warned
 
 
-def test_a_homeserver_whose_name_has_no_dot_is_a_domain() -> None:
+def test_homeserver_name_without_a_dot_is_a_domain() -> None:
     text = _with("{synapse: user}").replace("domain: home.test", "domain: synapse")
     assert config(text).permission_of(UserId("@anna:synapse")) is Level.USER

@@ -43,17 +43,17 @@ def test_writing_twice_replaces_the_value() -> None:
         ("# ä\nappservice:\r\n  as_token: x\r\n", '# ä\nappservice:\r\n  as_token: "A"\r\n'),
     ],
 )
-def test_a_value_finds_its_place(before: str, after: str) -> None:
+def test_value_is_written_in_its_place(before: str, after: str) -> None:
     assert write_back(before, {AS: "A"}) == after
 
 
-def test_a_domain_with_a_port_is_a_key_like_another() -> None:
+def test_domain_with_a_port_is_a_key() -> None:
     text = write_back("", {("double_puppet", "secrets", "[::1]:8448"): "as_token:C"})
     assert text == 'double_puppet:\n    secrets:\n        "[::1]:8448": "as_token:C"\n'
 
 
 @pytest.mark.parametrize("text", ["appservice:\n- a\n", "appservice: x\n", "x: &a {id: 1}\nappservice: *a\n"])
-def test_a_file_that_would_change_elsewhere_is_left_alone(text: str) -> None:
+def test_file_that_would_change_elsewhere_is_not_written(text: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         write_back(text, {AS: "secret-A"})
     assert caught.value.exit_code == 22

@@ -42,18 +42,18 @@ LOW_ORDER = (
         ),
     ],
 )
-def test_agreement_gives_the_secrets_of_rfc_7748(scalar: str, point: str, secret: str) -> None:
+def test_agreement_matches_rfc_7748(scalar: str, point: str, secret: str) -> None:
     assert agree(bytes.fromhex(scalar), bytes.fromhex(point)).hex() == secret
 
 
-def test_agreement_a_thousand_times_gives_the_value_of_rfc_7748() -> None:
+def test_thousand_agreements_match_rfc_7748() -> None:
     scalar = point = bytes([9]) + bytes(31)
     for _ in range(1000):
         scalar, point = agree(scalar, point), scalar
     assert scalar.hex() == "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51"
 
 
-def test_key_pairs_are_those_of_rfc_7748() -> None:
+def test_key_pairs_match_rfc_7748() -> None:
     # Section 6.1. The stored private keys are clamped, the public keys are as printed.
     alice = key_pair(bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"))
     bob = key_pair(bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"))
@@ -72,14 +72,14 @@ def test_both_ends_agree_on_one_secret(seed: bytes, other: bytes) -> None:
 
 @pytest.mark.parametrize("point", LOW_ORDER)
 @pytest.mark.parametrize("high_bit", [0, 0x80])
-def test_a_point_of_low_order_is_refused(point: str, high_bit: int) -> None:
+def test_point_of_low_order_is_refused(point: str, high_bit: int) -> None:
     data = bytes.fromhex(point)
     with pytest.raises(ValueError, match="low order"):
         agree(key_pair(b"k" * 32).private, data[:31] + bytes([data[31] | high_bit]))
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])
-def test_a_key_of_another_size_is_refused(size: int) -> None:
+def test_key_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         agree(bytes(32), bytes(size))
     with pytest.raises(ValueError, match="32 random bytes"):
@@ -88,21 +88,21 @@ def test_a_key_of_another_size_is_refused(size: int) -> None:
         KeyPair(bytes(size), bytes(32))
 
 
-def test_a_private_key_does_not_show_in_a_repr() -> None:
+def test_private_key_does_not_show_in_a_repr() -> None:
     pair = key_pair(b"secret, as long as a key must be")
     assert repr(pair.private) not in repr(pair)
 
 
 @QUICK
 @given(KEYS, st.binary(max_size=200), RANDOM_64)
-def test_a_signature_verifies(seed: bytes, message: bytes, randomness: bytes) -> None:
+def test_signature_verifies(seed: bytes, message: bytes, randomness: bytes) -> None:
     pair = key_pair(seed)
     assert verify(pair.public, message, sign(pair.private, message, randomness))
 
 
 @QUICK
 @given(KEYS, RANDOM_64)
-def test_an_unclamped_key_signs_for_the_point_it_agrees_with(raw: bytes, randomness: bytes) -> None:
+def test_unclamped_key_signs_for_its_agreement_point(raw: bytes, randomness: bytes) -> None:
     # The trap: agreement clamps by itself, so an unclamped key works there and would sign for another point.
     public = bindings.crypto_scalarmult_base(raw)
     assert key_pair(raw).public == public
@@ -111,7 +111,7 @@ def test_an_unclamped_key_signs_for_the_point_it_agrees_with(raw: bytes, randomn
 
 @QUICK
 @given(KEYS, RANDOM_64)
-def test_the_last_bit_of_a_signature_is_the_sign_of_the_point(seed: bytes, randomness: bytes) -> None:
+def test_last_bit_of_a_signature_is_the_sign_of_the_point(seed: bytes, randomness: bytes) -> None:
     # Signal's own rule; the paper would force the bit to zero.
     pair = key_pair(seed)
     edwards = bindings.crypto_scalarmult_ed25519_base_noclamp(pair.private)
@@ -123,7 +123,7 @@ def test_signatures_occur_with_both_signs() -> None:
     assert signs == {0, 0x80}
 
 
-def test_fresh_randomness_makes_another_signature() -> None:
+def test_fresh_randomness_changes_the_signature() -> None:
     private = key_pair(b"k" * 32).private
     assert sign(private, b"m", b"a" * 64) != sign(private, b"m", b"b" * 64)
     with pytest.raises(ValueError, match="64 random bytes"):
@@ -143,20 +143,20 @@ def test_any_changed_bit_breaks_a_signature(seed: bytes, message: bytes, where: 
 
 @QUICK
 @given(KEYS, KEYS)
-def test_a_signature_is_not_that_of_somebody_else(seed: bytes, other: bytes) -> None:
+def test_signature_fails_under_another_key(seed: bytes, other: bytes) -> None:
     ours, theirs = key_pair(seed), key_pair(other)
     assume(ours.public != theirs.public)
     assert not verify(theirs.public, b"m", sign(ours.private, b"m", b"r" * 64))
 
 
 @pytest.mark.parametrize("bit", [0x20, 0x40])
-def test_a_signature_with_a_scalar_too_large_is_refused(bit: int) -> None:
+def test_signature_with_oversized_scalar_is_refused(bit: int) -> None:
     pair = key_pair(b"k" * 32)
     signature = sign(pair.private, b"m", b"r" * 64)
     assert not verify(pair.public, b"m", signature[:63] + bytes([signature[63] | bit]))
 
 
-def test_a_signature_has_no_second_form() -> None:
+def test_signature_is_not_malleable() -> None:
     # s and s + L give the same point; only the smaller one is a signature.
     pair = key_pair(b"k" * 32)
     signature = sign(pair.private, b"m", b"r" * 64)
@@ -167,12 +167,12 @@ def test_a_signature_has_no_second_form() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 63, 65])
-def test_a_signature_of_another_size_is_refused(size: int) -> None:
+def test_signature_of_another_size_is_refused(size: int) -> None:
     assert not verify(key_pair(b"k" * 32).public, b"m", bytes(size))
 
 
 @pytest.mark.parametrize("point", [*LOW_ORDER, (PRIME - 1).to_bytes(32, "little").hex(), "ff" * 32])
-def test_nobody_signs_for_an_impossible_key(point: str) -> None:
+def test_impossible_key_verifies_nothing(point: str) -> None:
     # A zero signature would pass for the neutral point; u = -1 has no image on the Edwards curve.
     for signature in (bytes(64), bytes([1]) + bytes(63), b"\x00" * 63 + b"\x80"):
         assert not verify(bytes.fromhex(point), b"m", signature)
@@ -180,5 +180,5 @@ def test_nobody_signs_for_an_impossible_key(point: str) -> None:
 
 @QUICK
 @given(st.binary(max_size=40), st.binary(max_size=20), st.binary(max_size=70))
-def test_verifying_anything_answers_and_never_raises(public: bytes, message: bytes, signature: bytes) -> None:
+def test_verify_never_raises(public: bytes, message: bytes, signature: bytes) -> None:
     assert not verify(public, message, signature)

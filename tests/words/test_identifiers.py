@@ -47,7 +47,7 @@ SECOND_PHONE = service("Elsewhere", "phone", 4)
         "+49\u00a0151\u00a012345678",
     ],
 )
-def test_one_number_is_the_same_however_it_is_written(text: str) -> None:
+def test_number_formats_normalise_to_one(text: str) -> None:
     assert normalise(WHATSAPP, text) == "+4915112345678"
 
 
@@ -66,12 +66,12 @@ def test_one_number_is_the_same_however_it_is_written(text: str) -> None:
         "anna@firm.example",
     ],
 )
-def test_what_is_no_number_in_international_form_is_refused(text: str) -> None:
+def test_non_international_number_is_refused(text: str) -> None:
     assert normalise(WHATSAPP, text) is None
 
 
 @pytest.mark.parametrize(("digits", "fits"), [(6, False), (7, True), (15, True), (16, False)])
-def test_a_number_has_seven_to_fifteen_digits(digits: int, fits: bool) -> None:
+def test_number_has_seven_to_fifteen_digits(digits: int, fits: bool) -> None:
     number = "+" + "1" * digits
     assert normalise(WHATSAPP, number) == (number if fits else None)
 
@@ -91,7 +91,7 @@ def test_a_number_has_seven_to_fifteen_digits(digits: int, fits: bool) -> None:
         ("a" * 65 + "@firm.example", None),
     ],
 )
-def test_an_address_is_one_or_is_refused(text: str, address: str | None) -> None:
+def test_invalid_address_is_refused(text: str, address: str | None) -> None:
     assert normalise(BIRDYCHAT, text) == address
 
 
@@ -111,11 +111,11 @@ def test_an_address_is_one_or_is_refused(text: str, address: str | None) -> None
         ("t" * 65, None),
     ],
 )
-def test_a_handle_is_one_or_is_refused(text: str, handle: str | None) -> None:
+def test_invalid_handle_is_refused(text: str, handle: str | None) -> None:
     assert normalise(HAIKET, text) == handle
 
 
-def test_an_identifier_is_at_most_so_long() -> None:
+def test_identifier_length_is_limited() -> None:
     longest = "a@" + "b" * (MAX_IDENTIFIER_CHARACTERS - 10) + ".example"
     assert len(longest) == MAX_IDENTIFIER_CHARACTERS
     assert normalise(BIRDYCHAT, longest) == longest
@@ -124,7 +124,7 @@ def test_an_identifier_is_at_most_so_long() -> None:
 
 @QUICK
 @given(st.sampled_from(SERVICES), st.text("+0123456789 ().-/@abcxyz_:", max_size=30))
-def test_the_normal_form_is_its_own_normal_form(each: Service, text: str) -> None:
+def test_normal_form_is_idempotent(each: Service, text: str) -> None:
     normal = normalise(each, text)
     assert normal is None or normalise(each, normal) == normal
 
@@ -145,13 +145,11 @@ def test_the_normal_form_is_its_own_normal_form(each: Service, text: str) -> Non
         ("", None),
     ],
 )
-def test_the_service_is_named_or_follows_from_the_identifier(
-    text: str, found: tuple[Service, str] | None
-) -> None:
+def test_service_is_named_or_inferred(text: str, found: tuple[Service, str] | None) -> None:
     assert find_service(SERVICES, text) == found
 
 
-def test_a_number_that_two_services_could_have_needs_the_name_of_one() -> None:
+def test_ambiguous_number_needs_a_service() -> None:
     services = (*SERVICES, SECOND_PHONE)
     assert find_service(services, "+49 151 1234567") is None
     assert find_service(services, "elsewhere +49 151 1234567") == (SECOND_PHONE, "+49 151 1234567")
@@ -164,5 +162,5 @@ def test_a_number_that_two_services_could_have_needs_the_name_of_one() -> None:
         ("@alice:matrix.example:8448", ("@alice:matrix.example:8448", "alice@matrix.example:8448")),
     ],
 )
-def test_a_user_may_be_found_as_what_the_homeserver_proves(user: str, choices: tuple[str, ...]) -> None:
+def test_user_may_use_identifiers_the_homeserver_proves(user: str, choices: tuple[str, ...]) -> None:
     assert own_choices(UserId(user)) == choices

@@ -30,7 +30,7 @@ PARTS = st.lists(st.one_of(st.binary(max_size=20), st.text(max_size=20)), max_si
         ("65535-1:65535@interop", Jid("1", "interop", 0xFFFF, 0xFFFF)),
     ],
 )
-def test_an_identifier_is_read_and_printed(text: str, jid: Jid) -> None:
+def test_identifier_round_trips(text: str, jid: Jid) -> None:
     assert Jid.parse(text) == jid
     assert str(jid) == text
 
@@ -61,26 +61,26 @@ def test_an_identifier_is_read_and_printed(text: str, jid: Jid) -> None:
         "a@" + "s" * 33,
     ],
 )
-def test_what_is_no_identifier_is_refused(text: str) -> None:
+def test_invalid_identifier_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"identifier|16 bits"):
         Jid.parse(text)
 
 
-def test_the_longest_user_and_server_are_read() -> None:
+def test_longest_user_and_server_are_read() -> None:
     longest = "a" * 128 + "@" + "s" * 32
     assert str(Jid.parse(longest)) == longest
 
 
 @QUICK
 @given(USERS, BITS_16, BITS_16)
-def test_an_interop_identifier_survives_printing(user: str, integrator: int, device: int) -> None:
+def test_interop_identifier_round_trips(user: str, integrator: int, device: int) -> None:
     jid = Jid(user, "interop", integrator, device)
     assert Jid.parse(str(jid)) == jid
 
 
 @QUICK
 @given(st.text(max_size=60))
-def test_reading_anything_answers_or_refuses(text: str) -> None:
+def test_parser_returns_or_raises_value_error(text: str) -> None:
     try:
         jid = Jid.parse(text)
     except ValueError:
@@ -101,22 +101,22 @@ def test_only_interop_identifiers_name_an_integrator() -> None:
 
 @QUICK
 @given(PARTS, PARTS)
-def test_two_lists_of_parts_have_two_digests(one: list[str | bytes], other: list[str | bytes]) -> None:
+def test_different_parts_have_different_digests(one: list[str | bytes], other: list[str | bytes]) -> None:
     as_bytes = [[p.encode() if isinstance(p, str) else p for p in parts] for parts in (one, other)]
     assume(as_bytes[0] != as_bytes[1])
     assert derive(KEY, *one) != derive(KEY, *other)
 
 
-def test_moving_a_border_between_parts_makes_another_digest() -> None:
+def test_part_boundaries_change_the_digest() -> None:
     assert derive(KEY, "ab", "c") != derive(KEY, "a", "bc")
     assert derive(KEY, "ab") != derive(KEY, "ab", "")
 
 
-def test_text_and_its_bytes_are_the_same_part() -> None:
+def test_text_and_its_bytes_are_equal_parts() -> None:
     assert derive(KEY, "ä") == derive(KEY, "ä".encode())
 
 
-def test_another_key_makes_other_names() -> None:
+def test_different_keys_derive_different_names() -> None:
     event = EventId("$event")
     for make in (
         lambda key: derive(key, event),
@@ -129,7 +129,7 @@ def test_another_key_makes_other_names() -> None:
         assert make(KEY) != make(OTHER_KEY)
 
 
-def test_what_a_key_derives_differs_by_its_use() -> None:
+def test_derivations_differ_by_use() -> None:
     names = {
         derive(KEY, "$event", size=9).hex(),
         stanza_id(KEY, EventId("$event")).removeprefix("3EB0").lower(),
@@ -140,7 +140,7 @@ def test_what_a_key_derives_differs_by_its_use() -> None:
 
 @QUICK
 @given(st.text(max_size=80))
-def test_names_have_the_form_their_side_expects(text: str) -> None:
+def test_derived_names_have_the_expected_form(text: str) -> None:
     localpart = opaque_localpart(KEY, text)
     assert localpart.startswith("ib_") and len(localpart) == 3 + 26
     assert set(localpart) <= set("ib_abcdefghijklmnopqrstuvwxyz234567")
@@ -150,7 +150,7 @@ def test_names_have_the_form_their_side_expects(text: str) -> None:
     assert len(log_id(KEY, text)) == 8
 
 
-def test_names_never_change_between_versions() -> None:
+def test_derived_names_are_stable_across_versions() -> None:
     # A changed derivation would double every message that is on its way across an update.
     assert stanza_id(KEY, EventId("$event")) == "3EB08C156092614F61D6A5"
     assert opaque_localpart(KEY, "contact") == "ib_mgadij3wigfgzt5sqedcrumoau"

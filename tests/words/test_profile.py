@@ -54,7 +54,7 @@ def test_bytes_are_written_in_hexadecimal() -> None:
         {"connection": "never"},
     ],
 )
-def test_what_is_unknown_missing_or_impossible_is_refused(changes: dict[str, Any]) -> None:
+def test_unknown_missing_or_impossible_values_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         profile(**changes)
 
@@ -71,7 +71,7 @@ def test_every_port_can_be_named(port: int) -> None:
         PARTNER | {"jid_server": "s.phones.example", "integrator": 0},
     ],
 )
-def test_two_services_cannot_be_mistaken_for_each_other(other: dict[str, Any]) -> None:
+def test_services_must_be_distinguishable(other: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="two services share"):
         profile(services=[PHONES, other])
 
@@ -93,20 +93,20 @@ def test_our_own_users_carry_our_integrator() -> None:
     assert not profile().is_ours(Jid("1", "s.whatsapp.net"))
 
 
-def test_a_reason_says_what_becomes_of_the_account() -> None:
+def test_reason_gives_the_account_state() -> None:
     reason = profile().login_failures["gone"]
     assert reason.state is Refusal.ENLIST_AGAIN
 
 
-def test_only_a_profile_with_a_shared_clock_is_a_sandbox() -> None:
+def test_sandbox_profile_needs_a_shared_clock() -> None:
     assert not profile().is_sandbox
     assert profile(clock_offset_file="offset").is_sandbox
 
 
-def test_partners_do_not_talk_to_each_other_unless_the_profile_says_so() -> None:
+def test_partners_are_separate_unless_the_profile_joins_them() -> None:
     assert not profile().partner_to_partner
 
 
-def test_a_profile_does_not_change() -> None:
+def test_profile_is_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         profile().label = "another"

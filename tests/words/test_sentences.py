@@ -30,26 +30,26 @@ def blanks(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
-def test_a_sentence_is_rendered_with_its_blanks_filled() -> None:
+def test_sentence_is_rendered_with_its_blanks_filled() -> None:
     rendered = render(say("outbound.too_long", length=70_000, limit=65_536))
     assert rendered == ENGLISH["outbound.too_long"].format(length="70000", limit="65536")
 
 
-def test_a_sentence_in_a_blank_is_rendered_in_its_place() -> None:
+def test_nested_sentence_is_rendered_in_place() -> None:
     reason = say("outbound.unknown_kind", kind="image")
     assert render(reason) in render(say("outbound.not_sent", reason=reason))
 
 
-def test_what_people_write_is_never_read_as_a_blank() -> None:
+def test_user_text_is_never_a_placeholder() -> None:
     hostile = "{name} {0} {name.__class__} {{"
     assert hostile in render(say("address.is", identifier=hostile, name="Anna", services="WhatsApp"))
 
 
-def test_a_language_without_a_catalogue_reads_english() -> None:
+def test_unknown_language_falls_back_to_english() -> None:
     assert render(say("talk.cancelled"), "tlh") == ENGLISH["talk.cancelled"]
 
 
-def test_a_key_that_is_in_no_catalogue_is_a_mistake_of_ours() -> None:
+def test_unknown_key_raises() -> None:
     with pytest.raises(KeyError):
         render(say("no.such_key"))
 
@@ -62,34 +62,34 @@ def test_every_sentence_can_be_rendered(key: str) -> None:
 
 
 @pytest.mark.parametrize("language", sorted(CATALOGUES))
-def test_no_language_has_a_blank_without_a_name(language: str) -> None:
+def test_placeholders_match_in_every_language(language: str) -> None:
     for text in CATALOGUES[language].values():
         assert all(name.isidentifier() for name in blanks(text)), text
 
 
 @QUICK
 @given(SENTENCES)
-def test_a_sentence_survives_json(sentence: Sentence) -> None:
+def test_sentence_round_trips_through_json(sentence: Sentence) -> None:
     assert from_json(json.loads(json.dumps(to_json(sentence)))) == sentence
 
 
-def test_what_fills_a_blank_does_not_show_in_a_repr() -> None:
+def test_parameters_are_hidden_in_repr() -> None:
     assert "Anna" not in repr(say("inbound.unreadable", name="Anna"))
     assert "inbound.unreadable" in repr(say("inbound.unreadable", name="Anna"))
 
 
-def test_an_error_for_a_person_carries_the_sentence_and_logs_its_key_only() -> None:
+def test_give_up_carries_a_sentence_and_prints_its_key() -> None:
     error = GiveUp(say("inbound.unreadable", name="Anna"))
     assert "Anna" in render(error.sentence)
     assert str(error) == "inbound.unreadable"
 
 
-def test_an_error_that_may_pass_says_how_long_to_wait() -> None:
+def test_try_again_says_how_long_to_wait() -> None:
     assert TryAgain("busy").after is None
     assert TryAgain("busy", after=2.5).after == 2.5
 
 
-def test_an_error_of_the_setup_names_place_fault_remedy_and_exit_code() -> None:
+def test_misconfigured_names_place_fault_remedy_and_exit_code() -> None:
     error = Misconfigured("config.yaml:3", "the port is taken.", "Choose another.")
     assert str(error) == "config.yaml:3: the port is taken. Choose another."
     assert error.exit_code == 11

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bridge.config.findings import NO_DOMAIN, Finding, Findings
 from bridge.config.model import Config
-from bridge.config.rules import matrix, parts, people
+from bridge.config.rules import matrix, operation, people
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Purpose:
 Rule = Callable[[Config], Findings]
 
 ALWAYS: tuple[Rule, ...] = (
-    matrix.domain, matrix.appservice, people.custody, people.commands, parts.database, parts.keys,
-    parts.listeners, parts.secrets, parts.encryption, parts.logging,
+    matrix.domain, matrix.appservice, people.custody, people.commands, operation.database, operation.keys,
+    operation.listeners, operation.secrets, operation.encryption, operation.logging,
 )  # fmt: skip
 TO_RUN: tuple[Rule, ...] = (
     people.profile,

@@ -15,15 +15,19 @@ from bridge.config.rules.placeholders import (
     is_address,
     shown_address,
 )
-
-GHOST_PREFIX = "ib_"
-"""What ``ids.opaque_localpart`` and the registration begin with; others are refused, not ignored."""
+from bridge.ids import GHOST_PREFIX
 
 ROOM_VERSIONS = tuple(str(number) for number in range(1, 13))
 """Those of the specification (section Room versions, 1.16). A homeserver may know others, so that another
 one is only warned of; but where it does not, no room can be made."""
 
 _DOMAIN = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+MAX_PREFIX_CHARACTERS = 32
+"""A Matrix ID has 255 characters, of which 26 are the opaque id and the rest is for the domain."""
+_USERNAME_TEMPLATE = re.compile(
+    rf"[a-z0-9][a-z0-9_.\-]{{0,{MAX_PREFIX_CHARACTERS - 2}}}[_.\-]{re.escape(USERNAME_BLANK)}"
+)
+"""The last character, not a letter or digit, keeps names of people and of other bridges out of ours."""
 _LOCALPART = re.compile(r"[a-z0-9._=/+\-]+")
 
 
@@ -34,12 +38,12 @@ def domain(config: Config) -> Findings:
         yield Finding(
             "homeserver.domain",
             f"it is still the example's {name}." if name else "it is not set.",
-            "Write your server's name, what follows the : in your Matrix ID.",
+            "Write your server's name: the part after the colon in your Matrix ID.",
         )
     elif not _DOMAIN.fullmatch(name):
         yield Finding(
             "homeserver.domain",
-            f"{name!r} is no server name.",
+            f"{name!r} is not a server name.",
             "Write the name only, such as my.domain, without https:// or a path.",
         )
 
@@ -51,12 +55,12 @@ def homeserver(config: Config) -> Findings:
         yield Finding(
             "homeserver.address",
             f"it is still the example's {address}." if address else "it is not set.",
-            "Write where this bridge reaches it, such as http://localhost:8008.",
+            "Write the address at which this bridge reaches it, such as http://localhost:8008.",
         )
     elif not is_address(address):
         yield Finding(
             "homeserver.address",
-            f"{shown_address(address)} is no address.",
+            f"{shown_address(address)} is not an address.",
             "Write it as http://host:port or https://host.",
         )
     else:
@@ -69,7 +73,7 @@ def _nothing_behind_the_host(address: str) -> Findings:
     if "/_matrix" in parts.path or parts.query or parts.fragment:
         yield Finding(
             "homeserver.address",
-            f"{address!r} holds more than an address.",
+            f"{address!r} is more than an address.",
             f"Write {parts.scheme}://{parts.netloc}: the bridge adds /_matrix and the rest by itself.",
         )
     elif parts.path.strip("/"):
@@ -95,29 +99,30 @@ def appservice(config: Config) -> Findings:
     """How the homeserver reaches us, and the names we claim there."""
     section = config.appservice
     if not is_address(section.address):
-        seen = f"{shown_address(section.address)} is no address." if section.address else "it is not set."
+        seen = f"{shown_address(section.address)} is not an address." if section.address else "it is not set."
         yield Finding(
             "appservice.address",
             seen,
             f"Write where the homeserver reaches this bridge, such as http://localhost:{section.port}.",
         )
-    if section.username_template != GHOST_PREFIX + USERNAME_BLANK:
+    if not _USERNAME_TEMPLATE.fullmatch(section.username_template):
         yield Finding(
             "appservice.username_template",
-            f"{section.username_template!r} is not supported by this version.",
-            f"Write {GHOST_PREFIX}{USERNAME_BLANK}, or leave it out.",
+            f"{section.username_template!r} is not a prefix with {USERNAME_BLANK} behind it.",
+            f"Write small letters and digits, an underscore, and {USERNAME_BLANK}:"
+            f" such as {GHOST_PREFIX}{USERNAME_BLANK}.",
         )
     if not _LOCALPART.fullmatch(section.bot.username):
         yield Finding(
             "appservice.bot.username",
-            f"{section.bot.username!r} is no user name.",
+            f"{section.bot.username!r} is not a user name.",
             "Write small letters and digits, without @ or the domain.",
         )
-    elif section.bot.username.startswith(GHOST_PREFIX):
+    elif section.bot.username.startswith(section.ghost_prefix):
         yield Finding(
             "appservice.bot.username",
             f"{section.bot.username} would also be the name of a ghost.",
-            f"Write a name that does not begin with {GHOST_PREFIX}.",
+            f"Write a name that does not begin with {section.ghost_prefix}.",
         )
 
 
@@ -131,7 +136,7 @@ def tokens(config: Config) -> Findings:
         if not value or value in PLACEHOLDER_TOKENS:
             yield Finding(
                 f"appservice.{name}",
-                "the token is not there yet.",
+                "the token is not set yet.",
                 "Run `interop-bridge -g`, give the registration to the homeserver, and restart that.",
             )
         elif len(value) < MIN_SECRET_CHARACTERS or not value.isascii() or not value.isprintable():

@@ -1,4 +1,4 @@
-"""Rules about who is let in, whose keys are held, and which network it is."""
+"""Rules about who has access, whose keys are held, and which network it is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bridge.states import Custody, Level
 
 
 def permissions(config: Config) -> Findings:
-    """Who is let in."""
+    """Who has access."""
     rules = config.bridge.permissions
     if not rules:
         yield Finding(
             "bridge.permissions",
-            "nobody is let in.",
+            "nobody has access.",
             "Write one line with your Matrix ID: '@me:my.domain': admin.",
         )
     elif {EVERYBODY} < {EVERYBODY, *rules} <= EXAMPLE_KEYS:
@@ -46,7 +46,7 @@ def permissions(config: Config) -> Findings:
 
 
 def _nobody_at_home(config: Config) -> Findings:
-    """The bridge serves only users of its own homeserver; whether one of them is let in."""
+    """The bridge serves only users of its own homeserver; whether one of them has access."""
     home = config.homeserver.domain
     can_log_in = [key for key, level in config.bridge.permissions.items() if level >= Level.USER]
     if not any(key in (EVERYBODY, home) or key.endswith(f":{home}") for key in can_log_in):
@@ -63,7 +63,7 @@ def commands(config: Config) -> Findings:
     if any(each.isspace() or not each.isprintable() for each in prefix):
         yield Finding(
             "bridge.command_prefix",
-            f"{prefix!r} is no single word, so no command would ever begin with it.",
+            f"{prefix!r} is not a single word, so no command could begin with it.",
             "Write a word without spaces, such as !interop.",
         )
 
@@ -81,7 +81,7 @@ def custody(config: Config) -> Findings:
     if network.custody is Custody.PERSONAL and (len(users) > 1 or any(not u.startswith("@") for u in users)):
         yield warning(
             "bridge.permissions",
-            "several people are let in, but with custody: personal only the first can opt in.",
+            "several people have access, but with custody: personal only the first can opt in.",
             "Leave one Matrix ID, or read in config.example.yaml what custody: operator means.",
         )
 

@@ -15,7 +15,7 @@ MIN_SECRET_CHARACTERS = 16
 """Shorter secrets can be guessed; the tokens we make have 64."""
 
 _HOST = re.compile(r"[\w.:%-]+")
-"""Letters of any language, digits, and what stands in numeric addresses."""
+"""Letters of any language, digits, and the marks of numeric addresses."""
 
 
 def shown_address(text: str) -> str:
@@ -24,7 +24,7 @@ def shown_address(text: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` is an address of the web; one with a user or password is none of ours."""
+    """Whether ``text`` is an address of the web; one with a user or password is refused."""
     try:
         parts = urlsplit(text)
         return (

@@ -178,11 +178,11 @@ class Channel:
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        """A mistake of ours ends the connection at once: nobody must wait for a reader that is no more."""
+        """An unexpected error ends the connection at once: nothing may wait for a reader that has ended."""
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            _log.error("a connection met a mistake of ours", error=type(error).__name__, exc_info=error)
+            _log.error("connection failed (unexpected error)", error=type(error).__name__, exc_info=error)
             self._finish(Why.FAULT)
 
     async def _read(self, events: Sequence[Event]) -> None:
@@ -244,7 +244,7 @@ class Channel:
         self._storing = True
         try:
             answers = await self._on_stanzas(stanzas)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like a lost connection
+        except Exception as error:  # noqa: BLE001 - a bug must not look like a lost connection
             level = _log.warning if isinstance(error, BridgeError) else _log.exception
             level("stanzas not stored", count=len(stanzas), error=type(error).__name__)
             self._finish(Why.NOT_STORED)
@@ -267,7 +267,7 @@ class Channel:
             return
         answer = self._asked.get(found.id)
         if answer is None or answer.done():
-            return  # too late: whoever asked has given up
+            return  # too late: the caller has given up
         if isinstance(found, iq.Result):
             answer.set_result(found)
         else:

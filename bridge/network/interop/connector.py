@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.errors import TryAgain
 from bridge.network.connector import Credentials, Enlisted, Enlistment, EnlistRefused, OnStanzas
+from bridge.network.errors import LoginRefused
 from bridge.network.interop.channel import Channel
 from bridge.network.interop.enlistment import enlist
 from bridge.network.interop.link import InteropLink
 from bridge.network.interop.login import Opener
+from bridge.network.reachability import Reachability
 from bridge.network.tokens import IdentityTokens
 from bridge.ports import Clock, Dialer, Random, Web
 from bridge.profile import Profile, Stanzas
@@ -26,6 +29,7 @@ class Interop:
     web: Web
     clock: Clock
     random: Random
+    reachability: Reachability
 
     async def enlist(self, enlistment: Enlistment) -> Enlisted | EnlistRefused:
         """Make the account known; ``TryAgain`` when no answer came (it may have happened)."""
@@ -39,7 +43,15 @@ class Interop:
         Stanzas reach ``on_stanzas`` from the moment this returns, or a moment before.
         """
         opener = Opener(self.profile, self.tokens, self.dialer, self.clock, self.random)
-        opened = await opener.open(credentials, reason)
+        try:
+            opened = await opener.open(credentials, reason)
+        except TryAgain as error:
+            self.reachability.failed(error)
+            raise
+        except LoginRefused:
+            self.reachability.reached()
+            raise
+        self.reachability.reached()
         channel = Channel(
             opened.stream,
             opened.connection,

@@ -31,7 +31,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_ANSWER_BYTES = 64 * 1024
 """An answer has some 60 bytes; a proxy's page of words is not read to its end."""
 MAX_REASON_CHARACTERS = 64
-"""The longest reason in use has 24; what is longer is no word for a log."""
+"""The longest reason in use has 24; longer ones are not logged."""
 
 
 def form(enlistment: Enlistment, token: str, version: tuple[int, int, int]) -> bytes:
@@ -52,7 +52,7 @@ def form(enlistment: Enlistment, token: str, version: tuple[int, int, int]) -> b
 
 
 def read_answer(answer: WebAnswer, profile: Profile) -> Enlisted | EnlistRefused:
-    """What came back; ``TryAgain`` when it is no answer of the network."""
+    """What came back; ``TryAgain`` when it is not an answer of the network."""
     if answer.status != 200:
         raise TryAgain(f"enlist: HTTP {answer.status}", after=_seconds(answer.headers.get("retry-after")))
     fields = _object(answer.body)
@@ -102,9 +102,9 @@ def _object(body: bytes) -> Mapping[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise TryAgain("enlist: an answer that is no JSON") from error
+        raise TryAgain("enlist: an answer that is not JSON") from error
     if not isinstance(value, dict):
-        raise TryAgain("enlist: an answer that is no object")
+        raise TryAgain("enlist: an answer that is not an object")
     return value
 
 

@@ -68,7 +68,7 @@ class InteropLink:
         answer = await self._ask(lambda id: prekeys.fetch(id, [jid]), Step.FETCH_KEYS)
         found = _read(answer, prekeys.parse_fetch).get(jid)
         if found is None:
-            raise TryAgain("the directory answers about somebody else")
+            raise TryAgain("the directory answered about another person")
         if isinstance(found, IqError):
             if found.code in PASSING_IQ_ERRORS:
                 raise NetworkBusy(found.code)
@@ -88,7 +88,7 @@ class InteropLink:
         return _read(await self._ask(prekeys.count), prekeys.parse_count)
 
     async def reach(self, jid: Jid) -> None:
-        """Ask somebody to open up; the answer, if any, is a notification later."""
+        """Ask a person for permission to write; any answer comes later as a notification."""
         await self._ask(self._about(people.Reach(jid)))
 
     async def delete(self) -> None:

@@ -24,7 +24,7 @@ DIAL_SECONDS = 15.0
 LOGIN_SECONDS = 30.0
 """Handshake and login together are three round trips and one lookup on the server."""
 LONGEST_BAN_SECONDS = 86_400.0
-"""A ban is no wait: whoever knocks every hour for weeks makes it worse. Once a day finds one that was
+"""A ban is not a wait: asking every hour for weeks makes it worse. Asking once a day finds one that was
 lifted early, and a time that is a mistake keeps nobody away for ever."""
 RETRY_AFTER_DETAILS = {"retry_after": LONGEST_ASKED_SECONDS, "expire": LONGEST_BAN_SECONDS}
 """Attributes of a refusal that say for how many seconds it stands, and how many of them are believed."""

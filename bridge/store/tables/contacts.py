@@ -81,8 +81,15 @@ UPDATE_SESSION = Statement(
     error=Stale,
     merge_by=("contact_id",),
 )
+ANY_GHOST = "SELECT ghost FROM contact LIMIT 1"
 DELETE_SESSIONS = Statement("DELETE FROM session WHERE account_id = :account_id")
 DELETE_OF_ACCOUNT = Statement("DELETE FROM contact WHERE account_id = :account_id")
+
+
+async def any_ghost(store: Store) -> str | None:
+    """The localpart of a ghost; all have the same prefix. None when there are no contacts."""
+    rows = await store.read(ANY_GHOST)
+    return str(rows[0]["ghost"]) if rows else None
 
 
 async def by_jid(store: Store, account_id: AccountId, jid_digest: bytes) -> ContactRow | None:

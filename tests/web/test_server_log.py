@@ -1,4 +1,4 @@
-"""What a stranger can cause as often as they like writes one line a minute, and none is an error."""
+"""Events that unauthenticated callers trigger: at most one log line a minute, none of them an error."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import pytest
 import structlog
 from aiohttp.http_exceptions import LineTooLong
 
+from bridge.log_limiter import LINE_SECONDS, LogLimiter
 from bridge.web.listeners import Listeners
 from bridge.web.routes import Listener
-from bridge.web.seldom import LINE_SECONDS, Seldom, ServerLog
+from bridge.web.server_log import ServerLog
 from tests.network.clock import ManualClock
 from tests.web.test_public import public
 
 
-async def test_the_first_is_told_at_once_and_later_ones_together_after_a_minute() -> None:
+async def test_first_event_is_logged_at_once_later_ones_once_a_minute() -> None:
     clock = ManualClock()
-    seldom = Seldom(clock)
-    assert [seldom.due() for _ in range(3)] == [1, 0, 0]
+    limiter = LogLimiter(clock)
+    assert [limiter.due() for _ in range(3)] == [1, 0, 0]
     await clock.advance(LINE_SECONDS - 1)
-    assert seldom.due() == 0
+    assert limiter.due() == 0
     await clock.advance(1)
-    assert [seldom.due(), seldom.due()] == [4, 0]
+    assert [limiter.due(), limiter.due()] == [4, 0]
 
 
-async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_oversized_header_is_refused_without_an_error(caplog: pytest.LogCaptureFixture) -> None:
     listeners = Listeners([Listener("public", "127.0.0.1", 0, ())], ManualClock())
     await listeners.start()
     with structlog.testing.capture_logs() as lines:
@@ -41,7 +42,7 @@ async def test_a_header_that_is_too_long_is_refused_and_is_no_error(caplog: pyte
     assert caplog.records == []
 
 
-async def test_forged_wake_ups_write_one_line_a_minute() -> None:
+async def test_forged_wake_ups_log_one_line_a_minute() -> None:
     async with public() as here:
         with structlog.testing.capture_logs() as lines:
             for seconds in (0, 0, LINE_SECONDS):
@@ -51,7 +52,7 @@ async def test_forged_wake_ups_write_one_line_a_minute() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("ours"), True, None])
-async def test_mistakes_of_ours_stay_errors(caplog: pytest.LogCaptureFixture, error: Any) -> None:
+async def test_our_own_errors_stay_errors(caplog: pytest.LogCaptureFixture, error: Any) -> None:
     log = ServerLog(ManualClock())
     with structlog.testing.capture_logs() as lines:
         log.error("Unhandled exception", exc_info=error)

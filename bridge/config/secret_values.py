@@ -14,7 +14,7 @@ _DATABASE = ("database", "uri")
 
 
 def holds_secrets(text: str, name: str = "config.yaml") -> bool:
-    """Whether a value that must not be shown stands in ``text``; Misconfigured when it cannot be read."""
+    """Whether ``text`` contains a secret; Misconfigured when it cannot be read."""
     values = read_document(text, name).values
     return any(_is_secret(path, value) for path in KEYS.secrets for value in _at(values, path))
 

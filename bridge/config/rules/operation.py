@@ -34,13 +34,13 @@ def database(config: Config) -> Findings:
     elif config.database.type == "postgres" and not is_postgres:
         yield Finding(
             "database.uri",
-            "type is postgres, but this is no postgres:// address.",
+            "type is postgres, but this is not a postgres:// address.",
             "Write postgres://user:password@host/name, or the type sqlite3-fk-wal.",
         )
     elif config.database.type != "postgres" and (is_postgres or not uri.split("?")[0].removeprefix("file:")):
         yield Finding(
             "database.uri",
-            "type is sqlite3-fk-wal, but this is no file.",
+            "type is sqlite3-fk-wal, but this is not a file.",
             "Write file:bridge.db?_txlock=immediate, or the type postgres.",
             exit_code=DATABASE,
         )
@@ -78,13 +78,13 @@ def _postgres(uri: str) -> Findings:
         if port[1] and not (port[2].isdecimal() and 0 < int(port[2]) <= MAX_PORT):
             yield Finding(
                 "database.uri",
-                f"what stands behind its host is no port from 1 to {MAX_PORT}.",
+                f"the part after the host is not a port from 1 to {MAX_PORT}.",
                 "Write postgres://user:password@host:5432/name; in a password write / as %2F and @ as %40.",
             )
             return
     if set(parse_qs(query).get("sslmode", ())) - SSL_MODES.keys():
         yield Finding(
-            "database.uri", "its sslmode is none of PostgreSQL's.", f"Write one of {', '.join(SSL_MODES)}."
+            "database.uri", "PostgreSQL has no such sslmode.", f"Write one of {', '.join(SSL_MODES)}."
         )
 
 
@@ -114,20 +114,20 @@ def listeners(config: Config) -> Findings:
             yield Finding(
                 f"{name}.port",
                 f"{section.port} is {taken[section.port]}.port as well.",
-                "Write another number: they are kept apart.",
+                "Write another number: each listener needs its own port.",
             )
         taken.setdefault(section.port, name)
     if config.public.address and not is_address(config.public.address):
         yield Finding(
             "public.address",
-            f"{shown_address(config.public.address)} is no address.",
+            f"{shown_address(config.public.address)} is not an address.",
             "Write where the network reaches the public listener, such as https://bridge.my.domain.",
         )
     if config.admin.hostname not in LOOPBACK:
         yield warning(
             "admin.hostname",
             f"{config.admin.hostname} can be reached from other machines.",
-            "Write 127.0.0.1, unless a firewall or a container's own network stands before it.",
+            "Write 127.0.0.1, unless a firewall or a container's own network protects it.",
         )
 
 
@@ -166,6 +166,6 @@ def logging(config: Config) -> Findings:
         if writer.type != "stdout":
             yield warning(
                 "logging.writers",
-                f"a writer of type {writer.type!r} is left out.",
+                f"a writer of type {writer.type!r} is ignored.",
                 "Write type: stdout; systemd or the container keeps the log.",
             )

@@ -1,4 +1,4 @@
-"""The first words with the homeserver: is it there, does it know us, can it reach us?"""
+"""Start-up checks: the homeserver knows us and can reach us; the accounts fit the config."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import structlog
 
 from bridge.config import Config, Finding
 from bridge.config.findings import warning
+from bridge.config.model import USERNAME_BLANK
 from bridge.errors import GiveUp, Misconfigured, TryAgain
-from bridge.ids import UserId
+from bridge.ids import OPAQUE_CHARACTERS, UserId
+from bridge.matrix.endpoint import RefusedCalls
 from bridge.matrix.errors import Rejected
 from bridge.matrix.reasons import reason_of
-from bridge.ports import Clock, Homeserver, Random
+from bridge.ports import Clock, Homeserver, Random, Store
+from bridge.states import Custody
+from bridge.store.tables import accounts, contacts
 
 LOG = structlog.get_logger()
 
@@ -23,18 +27,20 @@ EXIT_REFUSED = 16
 """Exit code: the homeserver does not accept the bridge's token, id or bot."""
 EXIT_WRONG_USER = 17
 """Exit code: the homeserver serves another domain."""
+EXIT_OPERATOR = 41
+"""Exit code: custody is personal, but several people have accounts."""
 
-FIRST_WORD_S = 8.0
-"""A homeserver that lives answers what it speaks at once; what is no homeserver may never answer."""
+VERSIONS_LIMIT_S = 8.0
+"""A homeserver answers which versions it speaks at once; another kind of server may never answer."""
 HOMESERVER_RETRY_S = 10.0
 """How often a homeserver that is not up yet is asked again."""
 PING_TRIES = 5
 PING_RETRY_S = 1.0
-"""Synapse answers that it cannot reach us also when it is just trying by itself to send what it held back."""
+"""Synapse also reports a failed ping while it is retrying transactions that it held back."""
 
-NOT_THERE = (404, 405)
+UNKNOWN_PATH = (404, 405)
 """What a homeserver answers on a path that it does not have."""
-_OF_THE_NAME = frozenset({"M_EXCLUSIVE", "M_INVALID_USERNAME"})
+_NAME_REFUSED = frozenset({"M_EXCLUSIVE", "M_INVALID_USERNAME"})
 """What a homeserver answers when the registration does not cover the bot's name."""
 _COMPARE = "`interop-bridge check` compares the two."
 
@@ -43,16 +49,17 @@ Tell = Callable[[Finding], None]
 
 
 @dataclass(frozen=True)
-class Meeting:
-    """What the first words need."""
+class StartupChecks:
+    """The checks and what they need. ``refused`` counts the homeserver's calls with a wrong token."""
 
     home: Homeserver
     clock: Clock
     random: Random
     config: Config
     tell: Tell
+    refused: RefusedCalls
 
-    async def hold(self) -> None:
+    async def run(self) -> None:
         """Wait for the homeserver, check that it knows us, and have it call us back."""
         me = await self._known_as()
         if not me.endswith(f":{self.config.homeserver.domain}"):
@@ -62,7 +69,8 @@ class Meeting:
                 "Write the homeserver's server_name.",
                 exit_code=EXIT_WRONG_USER,
             )
-        await self._show_name()
+        await self._set_name()
+        refused_before = self.refused.count
         try:
             await self._be_called_back()
         except Rejected as error:
@@ -71,6 +79,8 @@ class Meeting:
             LOG.warning("homeserver has no ping")
             self.tell(_no_ping(self.config))
         except TryAgain as error:
+            if self.refused.count > refused_before:
+                raise _wrong_hs_token(self.config) from error
             raise Misconfigured(
                 "appservice.address",
                 "the homeserver cannot reach this bridge there.",
@@ -79,7 +89,7 @@ class Meeting:
             ) from error
 
     async def _known_as(self) -> UserId:
-        """Who the homeserver says we are; waits for one that is not up yet, and says why once."""
+        """Wait until the homeserver answers; the user it knows us as. Each reason is told once."""
         told = ""
         while True:
             try:
@@ -97,24 +107,24 @@ class Meeting:
                 raise _not_installed(self.config, error) from error
 
     async def _versions(self) -> None:
-        """Ask whether there is a homeserver; ``TryAgain`` after a shorter time than other calls have."""
+        """Ask for the homeserver's versions, with a shorter limit than other calls have."""
         try:
-            async with self.clock.limit(FIRST_WORD_S):
+            async with self.clock.limit(VERSIONS_LIMIT_S):
                 await self.home.versions()
         except TimeoutError:
-            raise TryAgain(f"versions: nothing came in {FIRST_WORD_S:g} s") from None
+            raise TryAgain(f"versions: nothing came in {VERSIONS_LIMIT_S:g} s") from None
         except Rejected as error:
-            if error.status not in NOT_THERE:
-                raise  # some look at the token here already
+            if error.status not in UNKNOWN_PATH:
+                raise  # some homeservers check the token here already
             raise _no_homeserver(self.config) from error
 
-    async def _show_name(self) -> None:
-        """Set the bot's name. A bot without one works as well, and some homeservers do not allow it."""
+    async def _set_name(self) -> None:
+        """Set the bot's display name. Optional: some homeservers do not allow it."""
         config = self.config
         try:
             await self.home.set_display_name(config.bot_user, config.appservice.bot.displayname)
         except (TryAgain, GiveUp) as error:
-            LOG.warning("the bot's name is not set", error=type(error).__name__)
+            LOG.warning("bot display name not set", error=type(error).__name__)
 
     async def _be_called_back(self) -> None:
         """Have the homeserver call us; ``TryAgain`` or ``GiveUp`` when it cannot."""
@@ -122,11 +132,37 @@ class Meeting:
             try:
                 await self.home.ping(self.random.bytes(8).hex())
             except TryAgain:
-                LOG.info("no call of the homeserver yet")
+                LOG.info("homeserver ping failed")
                 await self.clock.sleep(PING_RETRY_S)
             else:
                 return
         await self.home.ping(self.random.bytes(8).hex())
+
+
+async def check_accounts(store: Store, config: Config) -> None:
+    """Check that accounts and contacts in the database fit the config; ``Misconfigured`` when they do not."""
+    check_ghost_prefix(await contacts.any_ghost(store), config)
+    living = await accounts.living(store)
+    if config.network.custody is Custody.PERSONAL and len(living) > 1:
+        raise Misconfigured(
+            "network.custody",
+            f"custody is personal, but {len(living)} people have accounts here.",
+            "Set it to operator and write the acknowledgement, or run a bridge for each person.",
+            exit_code=EXIT_OPERATOR,
+        )
+
+
+def check_ghost_prefix(ghost: str | None, config: Config) -> None:
+    """Check that a ghost's localpart (None: there are no contacts) has the configured prefix."""
+    prefix = config.appservice.ghost_prefix
+    if ghost is not None and not ghost.startswith(prefix):
+        before = ghost[:-OPAQUE_CHARACTERS] + USERNAME_BLANK
+        raise Misconfigured(
+            "appservice.username_template",
+            f"names of contacts begin with {prefix} there, but this database has contacts under {before}.",
+            f"Write {before} again: contacts and their rooms cannot be renamed. For another prefix start"
+            " with an empty database.",
+        )
 
 
 def _unreachable(config: Config, reason: str) -> Finding:
@@ -158,12 +194,13 @@ def _no_homeserver(config: Config) -> Misconfigured:
 
 def _not_installed(config: Config, error: GiveUp) -> Misconfigured:
     section = config.appservice
-    if isinstance(error, Rejected) and error.errcode in _OF_THE_NAME:
+    if isinstance(error, Rejected) and error.errcode in _NAME_REFUSED:
         return Misconfigured(
             "appservice.bot.username",
             f"the homeserver does not let this bridge have the user {section.bot.username}.",
             "Write the name that the registration covers, or run `interop-bridge -g` for a new registration,"
-            f" install it and restart the homeserver. {_COMPARE}",
+            " install it and restart the homeserver. When another bridge has that name,"
+            " `interop-bridge check FILE...` with the other registrations shows which.",
             exit_code=EXIT_REFUSED,
         )
     return Misconfigured(
@@ -171,6 +208,16 @@ def _not_installed(config: Config, error: GiveUp) -> Misconfigured:
         "the homeserver does not accept this bridge's token.",
         "Install the registration file in the homeserver (app_service_config_files) and restart it;"
         f" the registration and the config must hold the same tokens (id {section.id}). {_COMPARE}",
+        exit_code=EXIT_REFUSED,
+    )
+
+
+def _wrong_hs_token(config: Config) -> Misconfigured:
+    return Misconfigured(
+        "appservice.hs_token",
+        "the homeserver reached this bridge, but with a token that the config does not have.",
+        "Put the registration that belongs to this config into the homeserver and restart the homeserver;"
+        f" both must hold the same hs_token (id {config.appservice.id}). {_COMPARE}",
         exit_code=EXIT_REFUSED,
     )
 
