@@ -1,7 +1,7 @@
 """Write docs/reference/ from the code: ``make reference``. A house test fails when it is out of date.
 
 Each page is made from the thing itself: the example config, the profile's model, the catalogue,
-the command line, the table of bot commands, the exit codes.
+the command line, the table of bot commands, the transition tables, the exit codes.
 """
 
 # ruff: noqa: T201 - a program for the terminal
@@ -25,21 +25,12 @@ from bridge.commands.table import COMMANDS
 from bridge.config import example
 from bridge.sentences import CATALOGUES
 from bridge.states import Level
+from tools.lifecycle_page import lifecycle_page
+from tools.markdown import attribute_docs, table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
 MADE = "<!-- Made by `make reference` from {}; change it there. -->\n\n"
-
-
-def cell(text: object) -> str:
-    """Text as it may stand in a table's cell."""
-    return " ".join(str(text).split()).replace("|", "\\|")
-
-
-def table(head: tuple[str, ...], rows: Iterator[tuple[object, ...]]) -> str:
-    """A table; an empty one is a mistake of the caller."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(cell(c) for c in line) + " |\n" for line in lines) + "\n"
 
 
 def config_rows(text: str) -> Iterator[tuple[str, str, str]]:
@@ -74,22 +65,6 @@ def config_page() -> str:
     )
 
 
-def attribute_docs() -> Mapping[tuple[str, str], str]:
-    """(class, attribute) -> the string below it, read from the profile's source."""
-    tree = ast.parse(Path(profile.__file__).read_text(encoding="utf-8"))
-    found = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            for line, after in itertools.pairwise(node.body):
-                target = line.target if isinstance(line, ast.AnnAssign) else None
-                if isinstance(line, ast.Assign):
-                    target = line.targets[0] if isinstance(line.targets[0], ast.Name) else None
-                text = after.value if isinstance(after, ast.Expr) else None
-                if isinstance(target, ast.Name) and isinstance(text, ast.Constant):
-                    found[node.name, target.id] = str(text.value)
-    return found
-
-
 def inner_model(kind: Any) -> type[BaseModel] | None:
     """The model within a type such as ``tuple[Service, ...]``, or None."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -99,7 +74,7 @@ def inner_model(kind: Any) -> type[BaseModel] | None:
 
 def profile_rows(model: type[BaseModel], above: str) -> Iterator[tuple[str, str, str]]:
     """(dotted key, default, meaning) of a model's fields and of those within."""
-    docs = attribute_docs()
+    docs = attribute_docs(profile)
     for name, field in model.model_fields.items():
         key = above + (field.alias or name)
         inner = inner_model(field.annotation)
@@ -115,7 +90,7 @@ def profile_rows(model: type[BaseModel], above: str) -> Iterator[tuple[str, str,
 
 def profile_page() -> str:
     """The profile's keys and the states a refusal leads to."""
-    docs = attribute_docs()
+    docs = attribute_docs(profile)
     states = ((f"`{state.value}`", docs.get(("Refusal", state.name), "")) for state in profile.Refusal)
     return (
         "# The profile\n\n"
@@ -214,6 +189,7 @@ PAGES: Mapping[str, tuple[str, Callable[[], str]]] = {
     "sentences.md": ("bridge/sentences/", sentences_page),
     "commands.md": ("bridge/commands/table.py", commands_page),
     "command-line.md": ("bridge/cli/verbs.py", command_line_page),
+    "lifecycle.md": ("bridge/lifecycle/", lifecycle_page),
     "exit-codes.md": ("the constants that say so", exit_codes_page),
 }
 

@@ -18,7 +18,7 @@ from bridge.flow.leaving import Leaving
 from bridge.flow.parts import Parts
 from bridge.ids import UserId
 from bridge.labels import protection
-from bridge.lifecycle import DAY_S
+from bridge.lifecycle.reminders import DAY_S
 from bridge.matrix import events
 from bridge.policy import Act, Allow
 from bridge.ports import Row
