@@ -21,7 +21,6 @@ from bridge.flow.parts import Parts
 from bridge.ids import AccountId, Jid
 from bridge.network.connector import Connector, Link
 from bridge.ports import Step
-from bridge.sentences import say
 from bridge.states import AccountState
 from bridge.store.tables import accounts
 from bridge.store.tables.accounts import Account
@@ -143,8 +142,8 @@ class Connections:
     def enlisted(self, account_id: AccountId) -> None:
         """The network may take the account again: forget an older refusal."""
         line = self._lines.get(account_id)
-        if line is not None:
-            line.refusal = None
+        if line is not None and self._life is not None:
+            self._life.enlisted(line)
 
     async def forget(self, account_id: AccountId) -> None:
         """Close and drop an account's connection; whoever waits for it is told."""
@@ -153,7 +152,8 @@ class Connections:
             return
         line.task.cancel()
         await asyncio.gather(line.task, return_exceptions=True)
-        await line.refuse(say("policy.opt_in_first"))
+        assert self._life is not None
+        await self._life.forget(line)
 
     async def start(self) -> None:
         """Open every connection: on demand once, for what came while nobody was here to be woken."""

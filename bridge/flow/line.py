@@ -6,6 +6,7 @@ import asyncio
 
 from bridge.errors import GiveUp, TryAgain
 from bridge.ids import AccountId
+from bridge.lifecycle.connection import ConnectionState
 from bridge.network.connector import Link
 from bridge.profile import Refusal
 from bridge.sentences import Sentence
@@ -33,7 +34,7 @@ class Line:
         self.users = 0
         self.drained = False
         self.active_at = 0.0
-        self.closing = False
+        self.state = ConnectionState.IDLE
         self.refusal: tuple[Sentence, Refusal | None] | None = None
         self.task: asyncio.Task[None] | None = None
         self._pending: dict[Awaited, list[asyncio.Future[Ack]]] = {}
@@ -42,7 +43,8 @@ class Line:
     @property
     def usable(self) -> bool:
         """Whether something can be sent now."""
-        return self.link is not None and not self.closing and self.link.end is None
+        closing = self.state is ConnectionState.CLOSING
+        return self.link is not None and not closing and self.link.end is None
 
     async def ready(self) -> Link:
         """The open link, once there is one; ``AccountRefused`` when the network refuses the account."""
@@ -57,7 +59,7 @@ class Line:
     async def opened(self, link: Link) -> None:
         """There is an open link."""
         async with self._changed:
-            self.link, self.closing, self.refusal = link, False, None
+            self.link = link
             self._changed.notify_all()
 
     async def refuse(self, sentence: Sentence, state: Refusal | None = None) -> None:

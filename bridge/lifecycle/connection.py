@@ -99,6 +99,7 @@ CONNECTION: Machine[ConnectionState, ConnectionEvent, ConnectionEffect] = Machin
     {
         _S.IDLE: {
             _E.WANTED: to(_S.CONNECTING),
+            _E.FAULT: to(_S.BACKING_OFF),
             _E.ENLISTED: IGNORED,
             _E.FORGET: to(_S.FORGOTTEN, _F.REFUSE_WAITERS),
         },
@@ -136,17 +137,20 @@ CONNECTION: Machine[ConnectionState, ConnectionEvent, ConnectionEffect] = Machin
         },
         _S.BACKING_OFF: {
             _E.WANTED: IGNORED,
+            _E.FAULT: to(_S.BACKING_OFF),
             _E.WAIT_OVER: to(_S.IDLE),
             _E.ENLISTED: to(_S.BACKING_OFF, _F.FORGET_REFUSAL),
             _E.FORGET: to(_S.FORGOTTEN, _F.REFUSE_WAITERS),
         },
         _S.CONFLICT: {
             _E.WANTED: IGNORED,
+            _E.FAULT: to(_S.BACKING_OFF),
             _E.WAIT_OVER: to(_S.IDLE),
             _E.ENLISTED: IGNORED,
             _E.FORGET: to(_S.FORGOTTEN, _F.REFUSE_WAITERS),
         },
         _S.REFUSED: {
+            _E.FAULT: to(_S.BACKING_OFF),
             _E.WANTED: to(_S.CONNECTING),
             _E.ENLISTED: to(_S.IDLE, _F.FORGET_REFUSAL),
             _E.FORGET: to(_S.FORGOTTEN, _F.REFUSE_WAITERS),

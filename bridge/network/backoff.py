@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+from bridge.lifecycle.connection import ConnectionEvent
 
 CONFLICT_SECONDS = 300.0
 """Two programs with the keys of one account would otherwise disconnect each other for ever (F41)."""
@@ -41,27 +44,17 @@ class End:
     code: str | None = None
 
 
-class Next(Enum):
-    """What follows an end."""
-
-    NOTHING = "nothing"
-    """Connect when there is a reason to."""
-    AT_ONCE = "at once"
-    AFTER_BACKOFF = "after back-off"
-    AFTER_CONFLICT = "after conflict"
-    """``after_conflict`` says when, if at all."""
-
-
-NEXT = {
-    Why.CLOSED: Next.NOTHING,
-    Why.LOST: Next.AFTER_BACKOFF,
-    Why.SILENT: Next.AT_ONCE,
-    Why.REPLACED: Next.AFTER_CONFLICT,
-    Why.DISMISSED: Next.AFTER_BACKOFF,
-    Why.BROKEN: Next.AFTER_BACKOFF,
-    Why.NOT_STORED: Next.AFTER_BACKOFF,
-    Why.FAULT: Next.AFTER_BACKOFF,
+EVENTS: Mapping[Why, ConnectionEvent] = {
+    Why.CLOSED: ConnectionEvent.CLOSED,
+    Why.LOST: ConnectionEvent.LOST,
+    Why.SILENT: ConnectionEvent.SILENT,
+    Why.REPLACED: ConnectionEvent.REPLACED,
+    Why.DISMISSED: ConnectionEvent.LOST,
+    Why.BROKEN: ConnectionEvent.LOST,
+    Why.NOT_STORED: ConnectionEvent.LOST,
+    Why.FAULT: ConnectionEvent.LOST,
 }
+"""What an end is in the life of the account's connection."""
 
 
 def after_conflict(conflicts: int, chance: float) -> float | None:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import pytest
 
 from bridge.backoff import FRACTION_BYTES, LONGEST_SECONDS, delay, fraction
-from bridge.network.backoff import CONFLICT_SECONDS, MAX_CONFLICTS, NEXT, Next, Why, after_conflict
+from bridge.lifecycle.connection import CONNECTION, ConnectionEffect, ConnectionEvent, ConnectionState
+from bridge.network.backoff import CONFLICT_SECONDS, EVENTS, MAX_CONFLICTS, Why, after_conflict
 
 ALMOST_ONE = 1 - 2**-53
 
 
-def test_every_end_has_a_consequence() -> None:
-    assert set(NEXT) == set(Why)
+def test_every_end_is_an_event_of_an_open_connection() -> None:
+    assert set(EVENTS) == set(Why)
+    for event in EVENTS.values():
+        assert not CONNECTION.after(ConnectionState.OPEN, event).ignored
 
 
-def test_only_our_own_close_is_final() -> None:
-    assert [why for why, following in NEXT.items() if following is Next.NOTHING] == [Why.CLOSED]
+def test_only_our_own_close_and_a_conflict_do_not_reconnect() -> None:
+    left = [
+        why
+        for why, event in EVENTS.items()
+        if ConnectionEffect.WANT_AGAIN not in CONNECTION.after(ConnectionState.OPEN, event).effects
+    ]
+    assert left == [Why.CLOSED, Why.REPLACED]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +49,18 @@ def test_conflict_backs_off_then_stops() -> None:
             assert wait is not None
             assert wait >= CONFLICT_SECONDS >= 300
     assert after_conflict(MAX_CONFLICTS + 1, 0.0) is None
-    assert NEXT[Why.REPLACED] is Next.AFTER_CONFLICT
+    assert EVENTS[Why.REPLACED] is ConnectionEvent.REPLACED
+    assert CONNECTION.after(ConnectionState.OPEN, ConnectionEvent.REPLACED).state is ConnectionState.CONFLICT
 
 
 @pytest.mark.fault("F40")
 def test_only_silence_reconnects_at_once() -> None:
-    assert [why for why, following in NEXT.items() if following is Next.AT_ONCE] == [Why.SILENT]
+    at_once = [
+        why
+        for why, event in EVENTS.items()
+        if CONNECTION.after(ConnectionState.OPEN, event).state is ConnectionState.IDLE
+    ]
+    assert at_once == [Why.CLOSED, Why.SILENT]
 
 
 @pytest.mark.parametrize(("failures", "chance"), [(0, 0.5), (1, 1.0), (1, -0.1)])

@@ -25,7 +25,7 @@ lost                .          .           backing_off .           .           .
 silent              .          .           idle        .           .           .         .          .
 replaced            .          .           conflict    .           .           .         .          .
 replaced too often  .          .           refused     .           .           .         .          .
-unexpected error    .          backing_off backing_off backing_off .           .         .          .
+unexpected error    backing_off backing_off backing_off backing_off backing_off backing_off backing_off .
 wait over           .          .           .           .           idle        idle      .          .
 enlisted again      -          connecting  -           -           backing_off -         idle       .
 forget              forgotten  forgotten   forgotten   forgotten   forgotten   forgotten forgotten  -

@@ -128,6 +128,38 @@ def test_message_never_goes_backwards(machine: AnyMachine) -> None:
             assert cell is None or rank[cell.state] >= rank[state], (state, event)
 
 
+@pytest.mark.parametrize(
+    ("machine", "effect"),
+    [
+        (OUTGOING, OutEffect.TELL_NOT_SENT),
+        (OUTGOING, OutEffect.TELL_MAY_HAVE_ARRIVED),
+        (OUTGOING, OutEffect.STATUS_ACCEPTED),
+        (OUTGOING, OutEffect.SHOW_DELIVERED),
+        (OUTGOING, OutEffect.SHOW_READ),
+        (INCOMING, InEffect.TELL_UNREADABLE),
+        (INCOMING, InEffect.OWE_DELIVERED),
+        (INCOMING, InEffect.OWE_READ),
+    ],
+)
+def test_effect_is_owed_once_in_a_life(machine: AnyMachine, effect: Enum) -> None:
+    owing = {
+        (state, cell.state)
+        for state, row in machine.table.items()
+        for cell in row.values()
+        if cell is not None and effect in cell.effects
+    }
+    assert owing
+    sources = {state for state, _ in owing}
+    for _, following in owing:
+        assert not reachable(machine, following) & sources
+
+
+def test_failure_is_told_in_one_way_only() -> None:
+    """Neither of the two sentences can follow the other."""
+    assert OutState.UNSURE not in reachable(OUTGOING, OutState.FAILED)
+    assert OutState.FAILED not in reachable(OUTGOING, OutState.UNSURE)
+
+
 def test_message_ends_only_where_nothing_is_owed() -> None:
     assert OUTGOING.final == {OutState.GONE}
     assert INCOMING.final == {InState.GONE, InState.DROPPED}
