@@ -10,7 +10,9 @@ from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.portals import Portals
-from bridge.ids import EventId, Jid, StanzaId, derive
+from bridge.flow.transitions import change_in, message_id_in
+from bridge.ids import EventId, Jid, StanzaId
+from bridge.lifecycle.message import Direction, InEffect, InEvent, InState
 from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.ports import Row, Step
@@ -19,7 +21,7 @@ from bridge.store import kinds
 from bridge.store.errors import Stale
 from bridge.store.journal import Entry, New
 from bridge.store.tables import accounts, messages
-from bridge.store.tables.messages import IN, Message
+from bridge.store.tables.messages import Message
 from bridge.wire.vocabulary import ack, receipt
 from bridge.wire.vocabulary.keys import PublicBundle
 from bridge.wire.vocabulary.message import Message as Arrived
@@ -33,11 +35,6 @@ FUTURE_S = 86_400
 
 FIRST_ASK_WITH_KEYS = 2
 """From the second time on we send keys for a new session along (interop dossier 4.8)."""
-
-
-def message_id_in(parts: Parts, contact: Contact, stanza_id: StanzaId) -> bytes:
-    """The key of a message in: sender and stanza id, within the account."""
-    return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, IN, stanza_id)
 
 
 def sent_at_ms(t: int | None, now: float) -> int:
@@ -64,15 +61,23 @@ class Awaiting:
         """One unit: the message is awaited, and a retry receipt is owed, at most so often."""
         account, now = unlocked.account, self._parts.clock.now()
         asked = known.retries if known is not None else 0
-        may_ask = asked < self._parts.profile.limits.retry_asks
+        event = InEvent.UNOPENED_AGAIN
+        if asked < self._parts.profile.limits.retry_asks:
+            event = InEvent.UNOPENED
+        message_id = message_id_in(self._parts, contact, StanzaId(arrived.id))
+        change = change_in(message_id, known.in_state if known else InState.ARRIVED, event, now)
+        if change.ignored:
+            await self._parts.journal.settle(entry)
+            return
+        may_ask = InEffect.ASK_AGAIN in change.effects
         row = Message(
-            message_id_in(self._parts, contact, StanzaId(arrived.id)),
+            message_id,
             account.account_id,
             contact.contact_id,
-            IN,
+            Direction.IN,
             StanzaId(arrived.id),
             None,
-            "awaiting",
+            change.state,
             sent_at_ms(arrived.t, now),
             None,
             asked + 1 if may_ask else asked,
@@ -172,7 +177,12 @@ class Awaiting:
             return
         message_id = message_id_in(self._parts, contact, StanzaId(values["id"]))
         known = await messages.by_id(self._parts.store, message_id)
-        if known is None or known.state != "awaiting" or values["hidden"]:
+        if known is None:
+            await self._parts.journal.settle(entry)
+            return
+        event = InEvent.DEADLINE_HIDDEN if values["hidden"] else InEvent.DEADLINE
+        change = change_in(message_id, known.in_state, event, self._parts.clock.now())
+        if change.ignored:
             await self._parts.journal.settle(entry)
             return
         event_id: EventId | None = None
@@ -185,19 +195,17 @@ class Awaiting:
                 raise
             notice = owed.to_owner(unlocked.account, say("inbound.unreadable", name=contact.shown_name))
             told.append(notice.owed(b"unreadable" + message_id))
-        show = {
-            **_only(known, "message_id"),
-            "state": "unreadable",
-            "old_state": "awaiting",
-            "event_id": event_id,
-            "changed_at": self._parts.clock.now(),
-        }
         rows = self._parts.journal.rows(*told)
         settle = [{"entry_id": entry.entry_id}]
         try:
             await self._parts.store.commit(
                 kinds.unit(
-                    kinds.SHOWN, fence=[contact.fence], settle=settle, owe=rows, remember=rows, show=[show]
+                    kinds.SHOWN,
+                    fence=[contact.fence],
+                    settle=settle,
+                    owe=rows,
+                    remember=rows,
+                    show=[change.shown(event_id)],
                 )
             )
         except Stale:  # the message came after all, at this very moment

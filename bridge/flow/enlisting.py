@@ -6,13 +6,13 @@ import structlog
 
 from bridge.curve import key_pair
 from bridge.e2ee.keys import new_own_keys, new_prekeys, new_signed_prekey, prekey_id_after
-from bridge.errors import LocalProtocolError, TryAgain
+from bridge.errors import TryAgain
 from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.keyring import Keyring, Keys, Unlocked
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId, RoomId, UserId, derive
-from bridge.lifecycle import Happening, after
+from bridge.lifecycle.account import ACCOUNT, AccountEvent
 from bridge.network.connector import Connector, Enlistment, EnlistRefused
 from bridge.policy import Act, Allow
 from bridge.ports import Row
@@ -34,12 +34,12 @@ A_MOMENT_S = 10.0
 """So long an enlistment may take without a word; a person who was promised a moment then wonders."""
 HOUR_S = 3_600
 
-_STATE_OF: dict[Refusal, Happening] = {
-    Refusal.REFUSED: Happening.REFUSED,
-    Refusal.REAUTHENTICATE: Happening.REFUSED,
-    Refusal.ENLIST_AGAIN: Happening.REFUSED,
-    Refusal.SUSPENDED: Happening.SUSPENDED,
-    Refusal.OUTDATED: Happening.SUSPENDED,
+_STATE_OF: dict[Refusal, AccountEvent] = {
+    Refusal.REFUSED: AccountEvent.REFUSED,
+    Refusal.REAUTHENTICATE: AccountEvent.REFUSED,
+    Refusal.ENLIST_AGAIN: AccountEvent.REFUSED,
+    Refusal.SUSPENDED: AccountEvent.SUSPENDED,
+    Refusal.OUTDATED: AccountEvent.SUSPENDED,
 }
 
 
@@ -100,7 +100,7 @@ class Enlisting:
 
     async def enlist_again(self, entry: Entry, account: Account, *said: New) -> None:
         """One command back: an account the network forgot or refused is enlisted with its own keys."""
-        state = after(account.state, Happening.ENLIST_AGAIN)
+        state = ACCOUNT.after(account.state, AccountEvent.ENLIST_AGAIN).state
         task = owed.task(owed.ENLIST, account.account_id, account.account_id + entry.entry_id)
         await self._parts.store.commit(
             kinds.unit(
@@ -123,7 +123,7 @@ class Enlisting:
         decision = self._parts.decide(Act.ENLIST, facts)
         if not isinstance(decision, Allow):
             sentence = decision.sentence
-            await self._refused(entry, unlocked, Happening.REFUSED, sentence)
+            await self._refused(entry, unlocked, AccountEvent.REFUSED, sentence)
             return
         if unlocked.keys is None:
             unlocked = await self._make_keys(unlocked)
@@ -138,10 +138,11 @@ class Enlisting:
             if answer.reason.state is Refusal.RETRY:
                 await self._still_waiting(entry, account)
                 raise TryAgain("the network asks to enlist later", after=answer.retry_after)
-            happening = _STATE_OF[answer.reason.state]
-            await self._refused(entry, unlocked, happening, say(answer.reason.sentence))
+            event = _STATE_OF[answer.reason.state]
+            await self._refused(entry, unlocked, event, say(answer.reason.sentence))
             return
-        change = changed(self._parts, unlocked.account, after(unlocked.account.state, Happening.ENLISTED))
+        following = ACCOUNT.after(unlocked.account.state, AccountEvent.ENLISTED)
+        change = changed(self._parts, unlocked.account, following.state)
         task = owed.task(owed.UPLOAD, account.account_id, account.account_id + entry.entry_id)
         await self._parts.store.commit(
             kinds.unit(
@@ -174,7 +175,8 @@ class Enlisting:
         )
         state: list[Row] = []
         if account.state is AccountState.AGREED:
-            state.append(changed(self._parts, account, after(account.state, Happening.KEYS_MADE)))
+            following = ACCOUNT.after(account.state, AccountEvent.KEYS_MADE)
+            state.append(changed(self._parts, account, following.state))
         await self._parts.store.commit(
             kinds.unit(
                 kinds.KEYS,
@@ -190,11 +192,10 @@ class Enlisting:
         return made
 
     async def _refused(
-        self, entry: Entry, unlocked: Unlocked, happening: Happening, sentence: Sentence
+        self, entry: Entry, unlocked: Unlocked, event: AccountEvent, sentence: Sentence
     ) -> None:
         account = unlocked.account
-        state = AccountState.ENLISTING if account.state is AccountState.AGREED else account.state
-        change = changed(self._parts, account, after(state, happening))
+        change = changed(self._parts, account, ACCOUNT.after(account.state, event).state)
         notice = owed.to_owner(account, say("enlist.refused", reason=sentence))
         rows = self._parts.journal.rows(notice.owed(b"refused" + entry.entry_id))
         await self._parts.store.commit(
@@ -217,12 +218,12 @@ class Enlisting:
         if account is None or account.state is not AccountState.ENLISTED:
             return
         forgotten = reason.state in (Refusal.ENLIST_AGAIN, Refusal.REFUSED)
-        happening = Happening.FORGOTTEN if forgotten else Happening.SUSPENDED
+        event = AccountEvent.FORGOTTEN if forgotten else AccountEvent.SUSPENDED
         back: list[New] = []
-        if happening is Happening.SUSPENDED and seconds is not None:
+        if event is AccountEvent.SUSPENDED and seconds is not None:
             now = self._parts.clock.now()
             back = [owed.come_back(account_id, f"{account_id.hex()}/{now}", now + seconds)]
-        await self.change(account, happening, say(reason.sentence), *back)
+        await self.change(account, event, say(reason.sentence), *back)
 
     async def come_back(self, entry: Entry) -> None:
         """The step at the end of a suspension: enlist again, unless the user was quicker, or has left."""
@@ -241,19 +242,18 @@ class Enlisting:
             key = f"{account_id.hex()}/{sentence.key}/{hour}"
             await self._parts.journal.owe(owed.to_owner(account, sentence).owed(key))
 
-    async def change(self, account: Account, happening: Happening, sentence: Sentence, *besides: New) -> None:
+    async def change(self, account: Account, event: AccountEvent, sentence: Sentence, *besides: New) -> None:
         """Something happened to an account by itself; the user is told once. ``besides`` is owed with it."""
-        try:
-            state = after(account.state, happening)
-        except LocalProtocolError:
+        following = ACCOUNT.after(account.state, event)
+        if following.ignored:
             return
         notice = owed.to_owner(account, sentence)
-        key = f"{account.account_id.hex()}/{happening.value}/{account.state_changed_at}"
+        key = f"{account.account_id.hex()}/{event.value}/{account.state_changed_at}"
         await self._parts.store.commit(
             kinds.unit(
                 kinds.ACCOUNT_STATE,
                 fence=[account.fence],
-                state=[changed(self._parts, account, state)],
+                state=[changed(self._parts, account, following.state)],
                 **self._owe(notice.owed(key), *besides),
             )
         )

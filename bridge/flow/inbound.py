@@ -13,7 +13,7 @@ import structlog
 from bridge.e2ee import session as signal
 from bridge.e2ee.errors import BadMessage, KeyGone, NoSession, UnknownPreKey
 from bridge.flow import owed
-from bridge.flow.awaiting import Awaiting, message_id_in, sent_at_ms
+from bridge.flow.awaiting import Awaiting, sent_at_ms
 from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, LoadedPreKeys, Unlocked
 from bridge.flow.parts import Parts
@@ -21,13 +21,15 @@ from bridge.flow.people import Contact, People
 from bridge.flow.sessions import Held, Sessions
 from bridge.flow.showing import BODY, Opened, Showing
 from bridge.flow.strangers import Strangers
+from bridge.flow.transitions import change_in, message_id_in
 from bridge.ids import Jid, StanzaId, derive
+from bridge.lifecycle.message import INCOMING, Direction, InEvent, InState
 from bridge.policy import Act, Allow
 from bridge.ports import Row
 from bridge.store import kinds
-from bridge.store.journal import ACCEPTED, OPENED, Entry, New
+from bridge.store.journal import Entry, EntryState, New
 from bridge.store.tables import messages
-from bridge.store.tables.messages import IN, Message
+from bridge.store.tables.messages import Message
 from bridge.wire import stanza as codec
 from bridge.wire.vocabulary import message as vocabulary
 
@@ -93,7 +95,7 @@ class Inbound:
         unlocked = await self._keyring.unlock(entry.account_id)
         if unlocked is None:
             await self._parts.journal.settle(entry)
-        elif entry.state == ACCEPTED:
+        elif entry.state is EntryState.ACCEPTED:
             await self._open(entry, unlocked)
         else:
             await self._showing.show(entry, unlocked)
@@ -113,7 +115,7 @@ class Inbound:
         contact = await self._strangers.contact(unlocked, service, arrived.peer, arrived.notify)
         message_id = message_id_in(self._parts, contact, StanzaId(arrived.id))
         known = await messages.by_id(self._parts.store, message_id)
-        if known is not None and known.state not in ("awaiting", "unreadable"):
+        if known is not None and INCOMING.after(known.in_state, InEvent.OPENED).ignored:
             await self._parts.journal.settle(entry)
             return
         keys = await self._prekeys(unlocked, arrived)
@@ -162,7 +164,6 @@ class Inbound:
         sent_at = sent_at_ms(arrived.t, now)
         waiting = Opened(StanzaId(arrived.id), arrived.peer, sent_at, opened.plaintext)
         body = unlocked.vault.seal(BODY, entry.entry_id, waiting.to_bytes(), self._parts.random)
-        advance: Row = {"entry_id": entry.entry_id, "state": OPENED, "old_state": ACCEPTED, "body": body}
         spend: list[Row] = []
         if opened.spent_prekey is not None:
             spend.append({"account_id": account.account_id, "prekey_id": opened.spent_prekey})
@@ -170,7 +171,7 @@ class Inbound:
             kinds.unit(
                 kinds.OPEN,
                 fence=[account.fence],
-                advance=[advance],
+                advance=[entry.advanced(EntryState.OPENED, body)],
                 spend=spend,
                 **identity_noted(self._parts, contact, held, opened.record),
                 **self._note(unlocked, contact, arrived, known, sent_at),
@@ -189,24 +190,17 @@ class Inbound:
         """The row of what is kept of the message: a new one, or the awaited one changed."""
         now = self._parts.clock.now()
         message_id = message_id_in(self._parts, contact, StanzaId(arrived.id))
-        if known is not None and known.state == "awaiting":
-            change: Row = {
-                "message_id": message_id,
-                "state": "opened",
-                "old_state": known.state,
-                "changed_at": now,
-            }
-            return {"change": [change]}
+        change = change_in(message_id, known.in_state if known else InState.ARRIVED, InEvent.OPENED, now)
         if known is not None:
-            return {}
+            return {"change": list(change.rows)}
         row = Message(
             message_id,
             unlocked.account.account_id,
             contact.contact_id,
-            IN,
+            Direction.IN,
             StanzaId(arrived.id),
             None,
-            "opened",
+            change.state,
             sent_at,
             None,
             0,

@@ -14,7 +14,7 @@ from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.line import AccountRefused
 from bridge.flow.parts import Parts
 from bridge.ids import RoomId
-from bridge.lifecycle import Happening, after
+from bridge.lifecycle.account import ACCOUNT, AccountEvent
 from bridge.network.connector import Connector, Enlisted
 from bridge.network.errors import QuestionRefused
 from bridge.ports import Row
@@ -53,8 +53,9 @@ class Leaving:
         """
         now = self._parts.clock.now()
         state: list[Row] = []
-        if account.state is not AccountState.LEAVING:
-            state.append(changed(self._parts, account, after(account.state, Happening.LEAVE)))
+        following = ACCOUNT.after(account.state, AccountEvent.LEAVE)
+        if following.state is not account.state:
+            state.append(changed(self._parts, account, following.state))
         # In the account's own lane: an enlistment under way ends before.
         delete = owed.task(owed.DELETE, account.account_id, account.account_id + entry.entry_id)
         rows = self._parts.journal.rows(*said, delete)
@@ -139,7 +140,9 @@ class Leaving:
                 kinds.LEFT,
                 fence=[account.fence],
                 settle=[{"entry_id": entry.entry_id}],
-                state=[changed(self._parts, account, after(account.state, Happening.DELETED))],
+                state=[
+                    changed(self._parts, account, ACCOUNT.after(account.state, AccountEvent.DELETED).state)
+                ],
                 destroy=[{**everything, "data_key": b""}],
                 prekeys=[everything],
                 sessions=[everything],

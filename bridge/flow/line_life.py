@@ -154,7 +154,7 @@ class LineLife:
             raise
         except Exception as error:
             run.wait = LONGEST_SECONDS
-            LOG.exception("connection failed: unexpected error", error=type(error).__name__)
+            LOG.exception("connection met an unexpected error", error=type(error).__name__)
             return Event.FAULT
 
     async def _follow(self, run: _Run, event: Event) -> None:

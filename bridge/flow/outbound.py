@@ -12,23 +12,25 @@ from bridge.errors import GiveUp, TryAgain
 from bridge.flow.connections import Connections
 from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
-from bridge.flow.outcomes import ABOUT_ANOTHER, Outcomes, message_id_out
+from bridge.flow.outcomes import ABOUT_ANOTHER, Outcomes
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.removals import Removals
 from bridge.flow.sealed import SealedOut
 from bridge.flow.sessions import Held, Sessions
+from bridge.flow.transitions import message_id_out
 from bridge.flow.translate import to_payload
 from bridge.flow.waiting import Waiting
 from bridge.ids import EventId, StanzaId, UserId, stanza_id
+from bridge.lifecycle.message import NOT_THERE, OUTGOING, Direction, OutEvent, OutState
 from bridge.matrix import events
 from bridge.policy import Act, Hold, Refuse
-from bridge.ports import Row, Step
+from bridge.ports import Step
 from bridge.sentences import say
 from bridge.store import kinds
-from bridge.store.journal import ACCEPTED, SEALED, Entry
+from bridge.store.journal import Entry, EntryState
 from bridge.store.tables import messages
-from bridge.store.tables.messages import IN, OUT, Message
+from bridge.store.tables.messages import Message
 from bridge.wire import payload
 from bridge.wire import stanza as codec
 from bridge.wire.vocabulary import ack
@@ -80,7 +82,8 @@ class Outbound:
                 entry, sealed = await self._seal(entry, unlocked, contact, content)
                 await self._deliver(entry, unlocked, contact, sealed)
         except GiveUp as refusal:
-            await self._outcomes.fail(entry, contact, event.id, event.sender, refusal.sentence)
+            why = OutEvent.NACKED if isinstance(refusal, Nacked) else OutEvent.NOT_SENT
+            await self._outcomes.fail(entry, contact, event.id, event.sender, why, refusal.sentence)
 
     async def resume(self, entry: Entry, unlocked: Unlocked, contact: Contact, sealed: SealedOut) -> None:
         """Go on with a message that was sealed before: the stored bytes, until they are accepted."""
@@ -89,10 +92,8 @@ class Outbound:
             async with self._waiting.marked(entry, contact, sealed.event_id):
                 await self._deliver(entry, unlocked, contact, sealed)
         except GiveUp as refusal:
-            sentence = refusal.sentence
-            if not isinstance(refusal, Nacked):
-                sentence = say("outbound.unsure", reason=sentence)
-            await self._outcomes.fail(entry, contact, sealed.event_id, sealed.sender, sentence)
+            why = OutEvent.NACKED if isinstance(refusal, Nacked) else OutEvent.GIVEN_UP
+            await self._outcomes.fail(entry, contact, sealed.event_id, sealed.sender, why, refusal.sentence)
 
     def _may_go_on(self, unlocked: Unlocked, contact: Contact) -> None:
         """What was sealed before a stop is sent only if it still may be."""
@@ -176,27 +177,26 @@ class Outbound:
             message_id,
             account.account_id,
             contact.contact_id,
-            OUT,
+            Direction.OUT,
             StanzaId(outgoing.id),
             EventId(content.id),
-            "sealed",
+            OUTGOING.after(OutState.QUEUED, OutEvent.SEALED).state,
             content.sent_at,
             unlocked.vault.seal(_BODY, message_id, plaintext, self._parts.random),
             0,
             self._parts.clock.now(),
         )
-        advance: Row = {"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}
         await self._parts.store.commit(
             kinds.unit(
                 kinds.SEAL,
                 fence=[account.fence],
-                advance=[advance],
+                advance=[entry.advanced(EntryState.SEALED, body)],
                 message=[row.to_row()],
                 **identity_noted(self._parts, contact, held, sealed.record),
                 **self._sessions.moved(unlocked, held, sealed.record),
             )
         )
-        return replace(entry, state=SEALED, body=body), out
+        return replace(entry, state=EntryState.SEALED, body=body), out
 
     async def _resolve_reply(self, contact: Contact, content: Content) -> Content:
         """A reply names a Matrix event; on the network a stanza id, or it quotes where there is none."""
@@ -204,10 +204,12 @@ class Outbound:
         if reply is None:
             return content
         answered = await messages.by_event(self._parts.store, EventId(reply.id))
-        unknown_there = answered is None or answered.state == "failed"
+        unknown_there = answered is None or answered.state in NOT_THERE
         if answered is None or unknown_there or answered.contact_id != contact.contact_id:
             return replace(content, in_reply_to=None, parts=_with_quote(content.parts, reply))
-        return replace(content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction != IN))
+        return replace(
+            content, in_reply_to=Reply(answered.stanza_id, reply.quoted, answered.direction is Direction.OUT)
+        )
 
     async def _deliver(self, entry: Entry, unlocked: Unlocked, contact: Contact, sealed: SealedOut) -> None:
         """Send the stored bytes until the network acknowledges them; after a doubt the very same."""

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from bridge.flow import owed
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
-from bridge.ids import EventId, StanzaId, UserId, derive, stanza_id
+from bridge.flow.transitions import Change, change_out, message_id_out
+from bridge.ids import EventId, UserId, stanza_id
+from bridge.lifecycle.message import NOT_THERE, OUTGOING, OutEffect, OutEvent, OutState
 from bridge.matrix import events
-from bridge.ports import Row
 from bridge.sentences import Sentence, say
 from bridge.store import kinds
 from bridge.store.errors import Stale
-from bridge.store.journal import SEALED, Entry, New
+from bridge.store.journal import Entry, EntryState, New
 from bridge.store.tables import messages
-from bridge.store.tables.messages import OUT
 
 EDIT = "edit"
 ABOUT_ANOTHER: Mapping[str, str] = {
@@ -31,11 +31,6 @@ UNSUPPORTED = frozenset(
 """Sentences about what the network cannot carry."""
 
 
-def message_id_out(parts: Parts, contact: Contact, stanza: StanzaId) -> bytes:
-    """The key of a message out: its stanza id, within the account and the chat."""
-    return derive(parts.account_key(contact.row.account_id), "message", contact.contact_id, OUT, stanza)
-
-
 class Outcomes:
     """Settles the entries of messages out, each with its message's state and with what is owed for it."""
 
@@ -47,7 +42,11 @@ class Outcomes:
         about = events.target(event)
         message = await messages.by_event(self._parts.store, about) if about is not None else None
         new: list[New] = []
-        sent = message is not None and message.contact_id == contact.contact_id and message.state != "failed"
+        sent = (
+            message is not None
+            and message.contact_id == contact.contact_id
+            and message.state not in NOT_THERE
+        )
         # A correction is always of the sender's own message, and of one that was not sent it is a new try.
         if (sent or kind == EDIT) and contact.row.room_id is not None:
             told = say(ABOUT_ANOTHER[kind], name=contact.shown_name)
@@ -61,13 +60,11 @@ class Outcomes:
 
     async def accepted(self, entry: Entry, contact: Contact, event_id: EventId, message_id: bytes) -> None:
         """The network has it."""
-        change: Row = {
-            "message_id": message_id,
-            "state": "accepted",
-            "old_state": "sealed",
-            "changed_at": self._parts.clock.now(),
-        }
-        rows = self._parts.journal.rows(*self._status(contact, event_id, "SUCCESS", delivered_to=()))
+        change = self._change(message_id, OutEvent.ACKED)
+        new: list[New] = []
+        if OutEffect.STATUS_ACCEPTED in change.effects:
+            new = self._status(contact, event_id, "SUCCESS", delivered_to=())
+        rows = self._parts.journal.rows(*new)
         settle = [{"entry_id": entry.entry_id}]
         try:
             await self._parts.store.commit(
@@ -77,7 +74,7 @@ class Outcomes:
                     settle=settle,
                     owe=rows,
                     remember=rows,
-                    change=[change],
+                    change=change.rows,
                 )
             )
         except Stale:  # its receipt was quicker than its acknowledgement
@@ -85,23 +82,35 @@ class Outcomes:
 
     async def withdraw(self, entry: Entry, contact: Contact, message_id: bytes) -> None:
         """It was removed before it left: nobody needs to be told, for nobody has it."""
-        change: Row = {
-            "message_id": message_id,
-            "state": "failed",
-            "old_state": "sealed",
-            "changed_at": self._parts.clock.now(),
-        }
+        change = self._change(message_id, OutEvent.WITHDRAWN)
         settle = [{"entry_id": entry.entry_id}]
         await self._parts.store.commit(
-            kinds.unit(kinds.CHANGED, fence=[contact.fence], settle=settle, change=[change])
+            kinds.unit(kinds.CHANGED, fence=[contact.fence], settle=settle, change=change.rows)
         )
 
+    def _change(
+        self, message_id: bytes, event: OutEvent, state: OutState = OutState.SEALED
+    ) -> Change[OutState, OutEffect]:
+        return change_out(message_id, state, event, self._parts.clock.now())
+
     async def fail(
-        self, entry: Entry, contact: Contact, event_id: EventId, sender: UserId, sentence: Sentence
+        self,
+        entry: Entry,
+        contact: Contact,
+        event_id: EventId,
+        sender: UserId,
+        event: OutEvent,
+        reason: Sentence,
     ) -> None:
-        """It will never be sent: the sender is told, and the lane goes on."""
+        """It will never be sent: the sender is told why, and the lane goes on."""
         room_id = contact.row.room_id
         assert room_id is not None
+        key = self._parts.account_key(contact.row.account_id)
+        message_id = message_id_out(self._parts, contact, stanza_id(key, event_id))
+        state = OutState.SEALED if entry.state is EntryState.SEALED else OutState.QUEUED
+        change = self._change(message_id, event, state)
+        doubt = OutEffect.TELL_MAY_HAVE_ARRIVED in change.effects
+        sentence = say("outbound.unsure", reason=reason) if doubt else reason
         notice = owed.Notice(room_id, say("outbound.not_sent", reason=sentence), event_id, sender)
         new = [
             notice.owed(f"failed/{event_id}"),
@@ -109,18 +118,7 @@ class Outcomes:
         ]
         rows = self._parts.journal.rows(*new)
         settle = [{"entry_id": entry.entry_id}]
-        change: list[Row] = []
-        key = self._parts.account_key(contact.row.account_id)
-        message_id = message_id_out(self._parts, contact, stanza_id(key, event_id))
-        if entry.state == SEALED:
-            change.append(
-                {
-                    "message_id": message_id,
-                    "state": "failed",
-                    "old_state": "sealed",
-                    "changed_at": self._parts.clock.now(),
-                }
-            )
+        moved = change.rows if state is OutState.SEALED else ()  # before that there is no row
         try:
             await self._parts.store.commit(
                 kinds.unit(
@@ -129,14 +127,17 @@ class Outcomes:
                     settle=settle,
                     owe=rows,
                     remember=rows,
-                    change=change,
+                    change=moved,
                 )
             )
         except Stale:
-            if await messages.by_id(self._parts.store, message_id) is None:
+            known = await messages.by_id(self._parts.store, message_id)
+            if known is None:
                 await self._parts.journal.settle(entry, *new)  # the account left meanwhile
-            else:  # a receipt says that it arrived after all
+            elif OUTGOING.after(known.out_state, event).ignored:  # a receipt says that it arrived after all
                 await self._parts.journal.settle(entry)
+            else:
+                raise
 
     def _status(
         self,

@@ -12,7 +12,7 @@ from bridge.flow.enlisting import counted
 from bridge.flow.keyring import Keyring, Unlocked, made_at
 from bridge.flow.parts import Parts
 from bridge.ids import AccountId
-from bridge.lifecycle import DAY_S
+from bridge.lifecycle.reminders import DAY_S
 from bridge.ports import Row, Value
 from bridge.sentences import say
 from bridge.states import AccountState

@@ -133,7 +133,7 @@ class Pump:
             await self._step(head, troubles)
         except TryAgain as error:
             troubles.failures += 1
-            LOG.info("entry waits", kind=head.kind, state=head.state, failures=troubles.failures)
+            LOG.info("entry waits", kind=head.kind, state=head.state.value, failures=troubles.failures)
             return self._wait(troubles.failures, error.after)
         except (Fenced, Misconfigured):
             raise

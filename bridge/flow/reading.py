@@ -8,14 +8,15 @@ from bridge.flow import owed
 from bridge.flow.keyring import Keyring, Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
+from bridge.flow.transitions import change_in
 from bridge.ids import EventId, RoomId
+from bridge.lifecycle.message import Direction, InEvent
 from bridge.policy import Act, Allow
-from bridge.ports import Row
 from bridge.store import kinds
 from bridge.store.journal import Entry
 from bridge.store.tables import contacts, messages
 from bridge.store.tables.contacts import ContactRow
-from bridge.store.tables.messages import IN, Message
+from bridge.store.tables.messages import Message
 from bridge.wire.vocabulary import receipt
 
 READ_IN_MATRIX = "receipt"
@@ -69,7 +70,7 @@ class Reading:
         """Receipt by receipt; the entry ends with the last one."""
         until = read_at if read_at is not None else self._parts.clock.now()
         while True:
-            if target is not None and target.direction == IN:
+            if target is not None and target.direction is Direction.IN:
                 unread = await messages.unread_until(
                     self._parts.store, contact.contact_id, target.sent_at, IDS_IN_A_RECEIPT
                 )
@@ -87,17 +88,10 @@ class Reading:
     ) -> None:
         now = self._parts.clock.now()
         ids = tuple(message.stanza_id for message in unread)
+        changes = [change_in(each.message_id, each.in_state, InEvent.READ, now) for each in unread]
         out = owed.ReceiptOut(unlocked.account.account_id, str(contact.person.jid), ids, receipt.READ, now)
         rows = self._parts.journal.rows(out.owed(contact.contact_id)) if ids else ()
-        change: list[Row] = [
-            {
-                "message_id": message.message_id,
-                "state": "seen",
-                "old_state": "shown",
-                "changed_at": now,
-            }
-            for message in unread
-        ]
+        change = [row for each in changes for row in each.rows]
         settle = [{"entry_id": entry.entry_id}] if is_last else []
         await self._parts.store.commit(
             kinds.unit(

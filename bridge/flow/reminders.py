@@ -9,7 +9,8 @@ from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.enlisting import Enlisting
 from bridge.flow.parts import Parts
-from bridge.lifecycle import DAY_S, Happening, due_reminders, has_expired
+from bridge.lifecycle.account import AccountEvent
+from bridge.lifecycle.reminders import DAY_S, due_reminders, has_expired
 from bridge.sentences import say
 from bridge.states import AccountState
 from bridge.store import kinds
@@ -77,7 +78,7 @@ class Reminders:
         if has_expired(last, now, days):
             if not trusted:
                 return
-            await self._enlisting.change(account, Happening.FORGOTTEN, say("login.forgotten"))
+            await self._enlisting.change(account, AccountEvent.FORGOTTEN, say("login.forgotten"))
             return
         due = due_reminders(last, now, days)
         if due:

@@ -8,19 +8,20 @@ from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.doubts import Doubts
 from bridge.flow.keyring import Keyring, Unlocked
-from bridge.flow.outcomes import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.reception import EVENT, Reception
 from bridge.flow.sealed import SealedOut
+from bridge.flow.transitions import change_out, message_id_out
 from bridge.ids import Jid, RoomId, StanzaId
+from bridge.lifecycle.message import OUTGOING, OutEvent
 from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.policy import Act, Allow
-from bridge.ports import Row, Step
+from bridge.ports import Step
 from bridge.sentences import Sentence, render, say
 from bridge.store import kinds
-from bridge.store.journal import ACCEPTED, Entry, New
+from bridge.store.journal import Entry, EntryState, New
 from bridge.store.tables import contacts, messages
 from bridge.store.tables.messages import Message
 from bridge.store.vault import Unreadable
@@ -33,9 +34,6 @@ RECEIPT_IN = "receipt-in"
 
 DELIVERED_TYPES = (receipt.DELIVERED, receipt.INACTIVE)
 READ_TYPES = (receipt.READ, receipt.PLAYED)
-
-_RANK = {"sealed": 0, "failed": 0, "accepted": 1, "delivered": 2, "read": 3}
-"""No state goes backwards: a later receipt of a lower rank is ignored."""
 
 
 class Reports:
@@ -171,49 +169,45 @@ class Reports:
         unlocked = await self._keyring.unlock(entry.account_id)
         arrived = receipt.parse(codec.decode(self._parts.journal.read(entry)), "from")
         assert isinstance(arrived, receipt.Receipt)
-        state = "read" if arrived.type in READ_TYPES else "delivered"
+        event = OutEvent.READ if arrived.type in READ_TYPES else OutEvent.DELIVERED
         known = arrived.type in (*READ_TYPES, *DELIVERED_TYPES)
         contact = await self._people.by_jid(unlocked, arrived.peer) if unlocked and known else None
         if unlocked is None or contact is None or not self._may_show(unlocked, contact):
             await self._parts.journal.settle(entry)
             return
-        reported = await self._reported(contact, arrived, state)
-        shown = state == "read" or self._parts.settings.delivery_receipts
+        reported = await self._reported(contact, arrived, event)
+        shown = event is OutEvent.READ or self._parts.settings.delivery_receipts
         if reported and shown and contact.row.room_id is not None:
-            reader = contact.ghost if state == "read" else self._parts.settings.bot
+            reader = contact.ghost if event is OutEvent.READ else self._parts.settings.bot
             newest = max(reported, key=lambda message: message.sent_at)
             assert newest.event_id is not None
             with tolerated():
                 await self._parts.homeserver.mark_read(reader, contact.row.room_id, newest.event_id)
-        await self._keep_reported(entry, contact, reported, state)
+        await self._keep_reported(entry, contact, reported, event)
 
     def _may_show(self, unlocked: Unlocked, contact: Contact) -> bool:
         account = unlocked.account
         facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
         return isinstance(self._parts.decide(Act.RECEIPT_IN, facts), Allow)
 
-    async def _reported(self, contact: Contact, arrived: receipt.Receipt, state: str) -> list[Message]:
+    async def _reported(self, contact: Contact, arrived: receipt.Receipt, event: OutEvent) -> list[Message]:
         """The messages a receipt is about and that it is news for."""
         found = []
         for each in dict.fromkeys(arrived.ids):
             key = message_id_out(self._parts, contact, StanzaId(each))
             message = await messages.by_id(self._parts.store, key)
-            if message is not None and _RANK[message.state] < _RANK[state]:
+            if message is not None and not OUTGOING.after(message.out_state, event).ignored:
                 found.append(message)
         return found
 
     async def _keep_reported(
-        self, entry: Entry, contact: Contact, reported: list[Message], state: str
+        self, entry: Entry, contact: Contact, reported: list[Message], event: OutEvent
     ) -> None:
         now = self._parts.clock.now()
-        change: list[Row] = [
-            {
-                "message_id": message.message_id,
-                "state": state,
-                "old_state": message.state,
-                "changed_at": now,
-            }
+        change = [
+            row
             for message in reported
+            for row in change_out(message.message_id, message.out_state, event, now).rows
         ]
         new: list[New] = []
         if self._parts.settings.status_events and contact.row.room_id is not None:
@@ -246,7 +240,7 @@ class Reports:
 
     async def _about_event(self, entry: Entry, sentence: Sentence) -> list[New]:
         """The notice that answers the event an entry stands for, as far as it can still be told which."""
-        if entry.state == ACCEPTED:
+        if entry.state is EntryState.ACCEPTED:
             try:
                 event = events.parse(self._parts.journal.read(entry))
             except Unreadable:

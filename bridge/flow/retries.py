@@ -8,15 +8,16 @@ from bridge.errors import RemoteProtocolError
 from bridge.flow.connections import Connections
 from bridge.flow.identities import identity_noted
 from bridge.flow.keyring import Keyring, Unlocked
-from bridge.flow.outcomes import message_id_out
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.sessions import Held, Sessions
+from bridge.flow.transitions import message_id_out
 from bridge.ids import StanzaId
+from bridge.lifecycle.message import OUTGOING, OutEvent
 from bridge.policy import Act, Allow
 from bridge.ports import Step
 from bridge.store import kinds
-from bridge.store.journal import ACCEPTED, SEALED, Entry, New
+from bridge.store.journal import Entry, EntryState, New
 from bridge.store.tables import messages
 from bridge.store.tables.messages import Message
 from bridge.wire import payload
@@ -29,10 +30,6 @@ RETRY_IN = "retry-in"
 
 FRESH_SESSION_COUNT = 2
 """From the second request on the session itself is in doubt (interop dossier 4.8)."""
-
-ANSWERED = ("sealed", "accepted")
-"""States in which a message may be sealed again: once it was delivered, nobody needs it again, and
-whoever asks with new keys would get what they were never sent."""
 
 _BODY = "message.body"
 
@@ -64,7 +61,7 @@ class Retries:
             await self._parts.journal.settle(entry)
             return
         stanza = codec.decode(self._parts.journal.read(entry))
-        if entry.state == ACCEPTED:
+        if entry.state is EntryState.ACCEPTED:
             asked = receipt.parse(stanza, "from")
             assert isinstance(asked, receipt.RetryReceipt)
             sealed = await self._seal_again(entry, unlocked, asked)
@@ -91,7 +88,7 @@ class Retries:
         )
         if (
             kept is None
-            or kept.state not in ANSWERED
+            or OUTGOING.after(kept.out_state, OutEvent.RETRY_ASKED).ignored
             or kept.body is None
             or kept.retries >= self._parts.profile.limits.retry_answers
         ):
@@ -154,7 +151,7 @@ class Retries:
             kinds.unit(
                 kinds.RENEW,
                 fence=[account.fence],
-                advance=[{"entry_id": entry.entry_id, "state": SEALED, "old_state": ACCEPTED, "body": body}],
+                advance=[entry.advanced(EntryState.SEALED, body)],
                 count=[
                     {
                         "message_id": kept.message_id,

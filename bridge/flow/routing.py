@@ -20,7 +20,7 @@ from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
 from bridge.matrix.errors import tolerated
 from bridge.sentences import say
-from bridge.store.journal import SEALED, Entry
+from bridge.store.journal import Entry, EntryState
 from bridge.store.tables import contacts, messages
 
 LOG = structlog.get_logger()
@@ -57,7 +57,7 @@ class Routing:
 
     async def event(self, entry: Entry) -> None:
         """The step for a room event."""
-        if entry.state == SEALED:
+        if entry.state is EntryState.SEALED:
             await self._resume(entry)
             return
         event = events.parse(self._parts.journal.read(entry))

@@ -12,24 +12,25 @@ import structlog
 
 from bridge.content import Content, Unknown
 from bridge.flow import owed
-from bridge.flow.awaiting import message_id_in
 from bridge.flow.doubts import Doubts
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact, People
 from bridge.flow.portals import Portals
+from bridge.flow.transitions import change_in, message_id_in, message_id_out
 from bridge.flow.translate import to_content
-from bridge.ids import EventId, Jid, StanzaId, UserId, derive
+from bridge.ids import EventId, Jid, StanzaId, UserId
+from bridge.lifecycle.message import InEffect, InEvent, InState
 from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.matrix.text import pieces
 from bridge.policy import Act, Allow
-from bridge.ports import Row, Step
+from bridge.ports import Step
 from bridge.sentences import Sentence, render, say
 from bridge.store import kinds
 from bridge.store.journal import Entry, New
 from bridge.store.tables import messages
-from bridge.store.tables.messages import IN, Message
+from bridge.store.tables.messages import Message
 
 LOG = structlog.get_logger()
 
@@ -68,10 +69,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class Shown:
-    """What stands for a message in Matrix (None: nothing); ``whole``: all its words do."""
+    """What stands for a message in Matrix (None: nothing), and the event that this is in its life."""
 
     event_id: EventId | None
-    whole: bool
+    event: InEvent
 
 
 class Showing:
@@ -119,7 +120,7 @@ class Showing:
         now, name = self._parts.clock.now(), contact.shown_name
         if now - entry.accepted_at >= REFUSED_AT_MOST_DAYS * DAY_S:
             lost = say("inbound.refused_too_long", name=name, days=REFUSED_AT_MOST_DAYS)
-            await self._shown(entry, unlocked, contact, opened, Shown(None, whole=False), lost)
+            await self._shown(entry, unlocked, contact, opened, Shown(None, InEvent.NO_ROOM), lost)
             return
         key = "inbound.room_refuses" if contact.row.room_id is not None else "inbound.no_room"
         notice = owed.to_owner(unlocked.account, say(key, name=name, days=REFUSED_AT_MOST_DAYS))
@@ -143,7 +144,7 @@ class Showing:
         if content.in_reply_to is not None:
             answered = await self._answered(contact, content.in_reply_to.id, own=content.in_reply_to.own)
             target = answered.event_id if answered is not None else None
-        shown, whole = None, True
+        shown, event = None, InEvent.SHOWN
         for number, body in enumerate(_bodies(content, contact, message_id.hex(), target)):
             key = "show", message_id, room_id, str(number)
             if in_doubt:
@@ -156,9 +157,9 @@ class Showing:
                 if refused.concerns_registration or not (mended or refused.concerns_event):
                     raise
                 LOG.warning("an event is refused", code=refused.status)
-                shown, whole = await self._in_its_place(contact, body, opened, *key), False
+                shown, event = await self._in_its_place(contact, body, opened, *key), InEvent.REPLACED
         assert shown is not None
-        return Shown(shown, whole)
+        return Shown(shown, event)
 
     async def _event(
         self,
@@ -193,10 +194,8 @@ class Showing:
         return await self._event(contact, self._parts.settings.bot, placeholder, opened, *key, "placeholder")
 
     async def _answered(self, contact: Contact, stanza_id: str, *, own: bool) -> Message | None:
-        direction = messages.OUT if own else IN
-        key = self._parts.account_key(contact.row.account_id)
-        message_id = derive(key, "message", contact.contact_id, direction, stanza_id)
-        return await messages.by_id(self._parts.store, message_id)
+        key_of = message_id_out if own else message_id_in
+        return await messages.by_id(self._parts.store, key_of(self._parts, contact, StanzaId(stanza_id)))
 
     async def _shown(
         self,
@@ -212,23 +211,22 @@ class Showing:
         A delivery receipt says that the words are with the user. Where a placeholder stands for them there is
         none, and no read receipt later: the sender keeps one tick, and the user can ask them what they wrote.
         """
-        known = await self._late(contact, opened, shown)
+        message_id = message_id_in(self._parts, contact, opened.stanza_id)
+        known = await messages.by_id(self._parts.store, message_id)
+        state = known.in_state if known is not None else InState.OPENED
+        change = change_in(message_id, state, shown.event, self._parts.clock.now())
+        if InEffect.TAKE_PLACEHOLDER_BACK in change.effects:
+            await self._take_back(contact, known)
         account, now = unlocked.account, self._parts.clock.now()
         new: list[New] = []
         facts = self._parts.facts(account.user_id, account.state, service=contact.person.service)
-        if shown.whole and isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
+        may_tell = InEffect.OWE_DELIVERED in change.effects
+        if may_tell and isinstance(self._parts.decide(Act.RECEIPT_OUT, facts), Allow):
             receipt = owed.ReceiptOut(account.account_id, str(opened.jid), (opened.stanza_id,), None, now)
             new.append(receipt.owed(contact.contact_id))
-        message_id = message_id_in(self._parts, contact, opened.stanza_id)
         new += [owed.to_owner(account, each).owed(b"lost" + message_id) for each in said]
         rows = self._parts.journal.rows(*new)
-        show: Row = {
-            "message_id": message_id,
-            "state": "shown" if shown.whole else "unreadable",
-            "old_state": known.state if known is not None else "opened",
-            "event_id": shown.event_id or (known.event_id if known is not None else None),
-            "changed_at": now,
-        }
+        show = change.shown(shown.event_id or (known.event_id if known is not None else None))
         await self._parts.store.commit(
             kinds.unit(
                 kinds.SHOWN,
@@ -241,22 +239,17 @@ class Showing:
         )
         self._doubts.over(entry)
 
-    async def _late(self, contact: Contact, opened: Opened, shown: Shown) -> Message | None:
-        """What is kept of the message; a placeholder that stood in its place is taken away."""
-        message_id = message_id_in(self._parts, contact, opened.stanza_id)
-        known = await messages.by_id(self._parts.store, message_id)
-        room_id = contact.row.room_id
-        if known is None or shown.event_id is None or room_id is None:
-            return known
-        if known.state == "unreadable" and known.event_id is not None:
-            with tolerated():
-                await self._parts.homeserver.redact(
-                    self._parts.settings.bot,
-                    room_id,
-                    known.event_id,
-                    transaction_id=self._parts.transaction("late", message_id),
-                )
-        return known
+    async def _take_back(self, contact: Contact, known: Message | None) -> None:
+        """Redact what stood in the place of a message that came late."""
+        if known is None or known.event_id is None or contact.row.room_id is None:
+            return
+        with tolerated():
+            await self._parts.homeserver.redact(
+                self._parts.settings.bot,
+                contact.row.room_id,
+                known.event_id,
+                transaction_id=self._parts.transaction("late", known.message_id),
+            )
 
 
 def _bodies(

@@ -180,6 +180,10 @@ OUTGOING: Machine[OutState, OutEvent, OutEffect] = Machine(
 )
 
 
+NOT_THERE = frozenset({OutState.FAILED, OutState.UNSURE, OutState.WITHDRAWN})
+"""States in which the contact does not have a message, as far as we know: nothing refers to it."""
+
+
 class InState(Enum):
     """Where a message from the network to Matrix stands, in an order that is never walked backwards."""
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from bridge.ids import AccountId, EntryId, derive
 from bridge.ports import Clock, Row, Store
@@ -20,12 +21,16 @@ from bridge.store import kinds
 from bridge.store.tables import entries
 from bridge.store.vault import KeeperBox
 
-ACCEPTED = "accepted"
-"""As it arrived."""
-SEALED = "sealed"
-"""On its way out: the body holds the ciphertext to be sent, byte for byte."""
-OPENED = "opened"
-"""On its way in: the body is the plaintext, sealed at rest."""
+
+class EntryState(Enum):
+    """What the body of an entry is."""
+
+    ACCEPTED = "accepted"
+    """As it arrived."""
+    SEALED = "sealed"
+    """On its way out: the ciphertext to be sent, byte for byte."""
+    OPENED = "opened"
+    """On its way in: the plaintext, sealed at rest."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class Entry:
     lane: str
     position: int
     kind: str
-    state: str
+    state: EntryState
     account_id: AccountId | None
     body: bytes = field(repr=False)
     not_before: float
@@ -45,7 +50,18 @@ class Entry:
     @staticmethod
     def from_row(row: Row) -> Entry:
         """Read a row of the table."""
-        return Entry(**row)  # type: ignore[arg-type]  # the schema is the proof of the columns' types
+        values = dict(row)
+        state = EntryState(values.pop("state"))
+        return Entry(state=state, **values)  # type: ignore[arg-type]  # the schema is the proof of the types
+
+    def advanced(self, state: EntryState, body: bytes) -> Row:
+        """The row that moves it on from the state it was read in; ``body`` is sealed already."""
+        return {
+            "entry_id": self.entry_id,
+            "state": state.value,
+            "old_state": self.state.value,
+            "body": body,
+        }
 
 
 @dataclass(frozen=True)
@@ -97,7 +113,7 @@ class Journal:
                 "lane": each.lane,
                 "position": self._position,
                 "kind": each.kind,
-                "state": ACCEPTED,
+                "state": EntryState.ACCEPTED.value,
                 "account_id": each.account_id,
                 "body": seal(entry_id, each.body),
                 "not_before": each.not_before,

@@ -115,6 +115,7 @@ async def test_broken_connection_is_opened_again_by_itself(tmp_path: Path, why: 
         await net.until(net.is_open)
         net.links[0].lose(why)
         await net.until(lambda: len(net.links) == 2 and net.is_open())
+        assert net.logins == 2
 
 
 async def test_unreachable_network_is_tried_until_it_answers(tmp_path: Path) -> None:

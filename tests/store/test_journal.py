@@ -12,7 +12,7 @@ from bridge.ports import Row
 from bridge.store import kinds
 from bridge.store.database import Database
 from bridge.store.errors import AlreadySealed, AlreadySettled
-from bridge.store.journal import ACCEPTED, SEALED, Journal, New
+from bridge.store.journal import EntryState, Journal, New
 from bridge.store.vault import KeeperBox, Unreadable
 from tests.store.journal_support import KEEPER, bodies, load, new, open_bridge_database, rows
 from tests.store.support import StillClock
@@ -63,7 +63,7 @@ async def test_entry_is_stored_as_given(journal: Journal) -> None:
     head = await journal.head("lane")
     assert head is not None
     assert (head.entry_id, head.kind, head.lane) == (journal.entry_id("kind", "key"), "kind", "lane")
-    assert (head.state, head.account_id, head.not_before) == (ACCEPTED, account, 12.5)
+    assert (head.state, head.account_id, head.not_before) == (EntryState.ACCEPTED, account, 12.5)
     assert head.accepted_at == StillClock().now()
     assert journal.read(head) == b"body"
 
@@ -171,8 +171,8 @@ async def test_entry_leaves_a_state_once(journal: Journal) -> None:
         assert head is not None
         row: Row = {
             "entry_id": head.entry_id,
-            "old_state": ACCEPTED,
-            "state": SEALED,
+            "old_state": EntryState.ACCEPTED.value,
+            "state": EntryState.SEALED.value,
             "body": ciphertext,
         }
         await journal.store.commit(kinds.unit(kinds.SEAL, advance=[row]))
@@ -182,7 +182,7 @@ async def test_entry_leaves_a_state_once(journal: Journal) -> None:
         await seal(b"another")
     moved = await journal.head("lane")
     assert moved is not None
-    assert (moved.state, moved.body) == (SEALED, b"ciphertext")
+    assert (moved.state, moved.body) == (EntryState.SEALED, b"ciphertext")
 
 
 async def test_postponed_entry_stays_at_the_head(journal: Journal) -> None:

@@ -6,28 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bridge.ids import AccountId, ContactId, EventId, RoomId, StanzaId, UserId
+from bridge.lifecycle.message import Direction, InState, OutState
 from bridge.ports import Row, Statement, Store
 from bridge.store.errors import AlreadyThere, Stale
-
-OUT = "out"
-IN = "in"
 
 
 @dataclass(frozen=True)
 class Message:
     """One message after it was sealed or stored. ``body`` is its sealed plaintext until it expires.
 
-    States out: sealed, accepted, delivered, read, failed. In: awaiting, opened, shown, unreadable (something
-    stands in its place).
+    Use ``out_state`` and ``in_state`` for its place in the tables of ``bridge.lifecycle.message``.
     """
 
     message_id: bytes
     account_id: AccountId
     contact_id: ContactId
-    direction: str
+    direction: Direction
     stanza_id: StanzaId
     event_id: EventId | None
-    state: str
+    state: OutState | InState
     sent_at: int
     body: bytes | None = field(repr=False)
     retries: int
@@ -36,11 +33,27 @@ class Message:
     @staticmethod
     def from_row(row: Row) -> Message:
         """Read a row of the table."""
-        return Message(**row)  # type: ignore[arg-type]  # the schema is the proof of the columns' types
+        values = dict(row)
+        direction = Direction(values.pop("direction"))
+        state = (OutState if direction is Direction.OUT else InState)(values.pop("state"))
+        # The schema is the proof of the columns' types.
+        return Message(direction=direction, state=state, **values)  # type: ignore[arg-type]
 
     def to_row(self) -> Row:
         """The row of the table."""
-        return dict(self.__dict__)
+        return {**self.__dict__, "direction": self.direction.value, "state": self.state.value}
+
+    @property
+    def out_state(self) -> OutState:
+        """The state of a message out; a message in is a mistake of the caller."""
+        assert isinstance(self.state, OutState)
+        return self.state
+
+    @property
+    def in_state(self) -> InState:
+        """The state of a message in; a message out is a mistake of the caller."""
+        assert isinstance(self.state, InState)
+        return self.state
 
 
 ADD = Statement(
@@ -109,15 +122,16 @@ async def by_event(store: Store, event_id: EventId) -> Message | None:
 
 
 _UNREAD = (
-    "SELECT * FROM message WHERE contact_id = :contact_id AND direction = 'in' AND state = 'shown'"
+    "SELECT * FROM message WHERE contact_id = :contact_id AND direction = :direction AND state = :state"
     " AND {until} ORDER BY sent_at LIMIT :most"
 )
+_SHOWN_IN = {"direction": Direction.IN.value, "state": InState.SHOWN.value}
 
 
 async def unread_until(store: Store, contact_id: ContactId, sent_at: int, most: int) -> Sequence[Message]:
     """Shown messages of a contact sent up to a time (ms) that no read receipt has answered, oldest first."""
     sql = _UNREAD.format(until="sent_at <= :sent_at")
-    rows = await store.read(sql, contact_id=contact_id, sent_at=sent_at, most=most)
+    rows = await store.read(sql, contact_id=contact_id, sent_at=sent_at, most=most, **_SHOWN_IN)
     return [Message.from_row(row) for row in rows]
 
 
@@ -126,7 +140,7 @@ async def unread_shown_until(
 ) -> Sequence[Message]:
     """The same, of those that were shown up to a time (seconds)."""
     sql = _UNREAD.format(until="changed_at <= :changed_at")
-    rows = await store.read(sql, contact_id=contact_id, changed_at=shown_at, most=most)
+    rows = await store.read(sql, contact_id=contact_id, changed_at=shown_at, most=most, **_SHOWN_IN)
     return [Message.from_row(row) for row in rows]
 
 
