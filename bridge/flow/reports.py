@@ -13,8 +13,8 @@ from bridge.flow.people import Contact, People
 from bridge.flow.reception import EVENT, Reception
 from bridge.flow.sealed import SealedOut
 from bridge.flow.transitions import change_out, message_id_out
-from bridge.ids import Jid, RoomId, StanzaId
-from bridge.lifecycle.message import OUTGOING, OutEvent
+from bridge.ids import Jid, RoomId, StanzaId, stanza_id
+from bridge.lifecycle.message import OUTGOING, Direction, OutEvent, message_key
 from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.policy import Act, Allow
@@ -228,9 +228,12 @@ class Reports:
 
     async def put_aside(self, entry: Entry, sentence: Sentence) -> None:
         """End an entry that cannot go on; whoever waits for it in Matrix is told why."""
+        if entry.kind == EVENT and entry.state is EntryState.SEALED:
+            await self._give_up_sealed(entry, sentence)
+            return
         new: list[New] = []
         if entry.kind == EVENT:
-            new = await self._about_event(entry, sentence)
+            new = self._about_event(entry, sentence)
         elif entry.account_id is not None:
             unlocked = await self._keyring.unlock(entry.account_id)
             if unlocked is not None:
@@ -238,15 +241,37 @@ class Reports:
                 new = [notice.owed(b"aside" + entry.entry_id)]
         await self._parts.journal.settle(entry, *new)
 
-    async def _about_event(self, entry: Entry, sentence: Sentence) -> list[New]:
-        """The notice that answers the event an entry stands for, as far as it can still be told which."""
-        if entry.state is EntryState.ACCEPTED:
-            try:
-                event = events.parse(self._parts.journal.read(entry))
-            except Unreadable:
-                return []
-            if isinstance(event, events.Odd):
-                return []
-            return [owed.Notice(event.room, sentence, event.id, event.sender).owed(f"failed/{event.id}")]
+    async def _give_up_sealed(self, entry: Entry, sentence: Sentence) -> None:
+        """A sealed message is not sent again: it may have arrived, and its sender is told so."""
         sealed = SealedOut.from_bytes(self._parts.journal.read(entry))
-        return [sealed.not_sent(RoomId(entry.lane), sentence)]
+        row = await contacts.by_id(self._parts.store, sealed.contact_id)
+        known = None
+        if row is not None:
+            key = self._parts.account_key(row.account_id)
+            message_id = message_key(key, row.contact_id, Direction.OUT, stanza_id(key, sealed.event_id))
+            known = await messages.by_id(self._parts.store, message_id)
+        told, change = [sealed.not_sent(RoomId(entry.lane), sentence)], None
+        if known is not None:  # the account may have left
+            now = self._parts.clock.now()
+            change = change_out(known.message_id, known.out_state, OutEvent.GIVEN_UP, now)
+            told = [] if change.ignored else told
+        rows = self._parts.journal.rows(*told)
+        await self._parts.store.commit(
+            kinds.unit(
+                kinds.CHANGED,
+                settle=[{"entry_id": entry.entry_id}],
+                owe=rows,
+                remember=rows,
+                change=change.rows if change is not None else (),
+            )
+        )
+
+    def _about_event(self, entry: Entry, sentence: Sentence) -> list[New]:
+        """The notice that answers the event an entry stands for, as far as it can still be told which."""
+        try:
+            event = events.parse(self._parts.journal.read(entry))
+        except Unreadable:
+            return []
+        if isinstance(event, events.Odd):
+            return []
+        return [owed.Notice(event.room, sentence, event.id, event.sender).owed(f"failed/{event.id}")]

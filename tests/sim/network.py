@@ -57,6 +57,8 @@ class SimulatedLink(Link):
     async def send(self, stanza: Stanza, *, step: Step) -> None:
         if self.end is not None:
             raise TryAgain(f"{step.value}: the connection has ended")
+        if self._network.fault is not None:
+            raise self._network.fault
         self._network.taken(self, stanza)
 
     async def resolve(self, service: str, identifier: str) -> Person | None:
@@ -100,6 +102,8 @@ class SimulatedNetwork(Connector):
         self.acknowledges = True
         self.refuses: int | None = None
         """The number with which messages of ours are refused."""
+        self.fault: Exception | None = None
+        """What sending a stanza raises."""
         self.enlisting: Reason | None = None
         """Why an enlistment is refused."""
         self.refuses_login: LoginRefused | None = None

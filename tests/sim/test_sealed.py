@@ -59,3 +59,23 @@ async def test_what_waits_to_be_sent_names_nobody_in_the_database(chat: Whole) -
     packed = bytes.fromhex(f"{NUMBER}f")
     assert packed in codec.encode(sent)
     assert packed not in body and NUMBER.encode() not in body
+
+
+async def test_sealed_message_that_is_put_aside_is_unsure_and_its_sender_is_told(chat: Whole) -> None:
+    await sealed_and_in_doubt(chat, "Did this arrive?")
+    chat.network.fault = ZeroDivisionError()
+    await chat.passes(3600.0)
+    (notice,) = chat.home.heard("outbound.not_sent")
+    assert "may have arrived" in str(notice.content["body"])
+    assert await chat.database.read("SELECT state FROM message") == [{"state": "unsure"}]
+    assert await chat.entries() == []
+
+
+async def test_receipt_for_a_message_that_is_unsure_says_that_it_arrived(chat: Whole) -> None:
+    await sealed_and_in_doubt(chat, "Did this arrive?")
+    chat.network.fault = ZeroDivisionError()
+    await chat.passes(3600.0)
+    chat.network.fault = None
+    chat.contact.ids.append(str(chat.network.sent[-1].attributes["id"]))
+    await chat.told_by_contact(None)
+    assert await chat.database.read("SELECT state FROM message") == [{"state": "delivered"}]
