@@ -100,7 +100,7 @@ CONNECTION: Machine[ConnectionState, ConnectionEvent, ConnectionEffect] = Machin
         _S.IDLE: {
             _E.WANTED: to(_S.CONNECTING),
             _E.FAULT: to(_S.BACKING_OFF),
-            _E.ENLISTED: IGNORED,
+            _E.ENLISTED: to(_S.IDLE, _F.FORGET_REFUSAL),
             _E.FORGET: to(_S.FORGOTTEN, _F.REFUSE_WAITERS),
         },
         _S.CONNECTING: {

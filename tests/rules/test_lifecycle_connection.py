@@ -27,12 +27,13 @@ replaced            .          .           conflict    .           .           .
 replaced too often  .          .           refused     .           .           .         .          .
 unexpected error    backing_off backing_off backing_off backing_off backing_off backing_off backing_off .
 wait over           .          .           .           .           idle        idle      .          .
-enlisted again      -          connecting  -           -           backing_off -         idle       .
+enlisted again      idle       connecting  -           -           backing_off -         idle       .
 forget              forgotten  forgotten   forgotten   forgotten   forgotten   forgotten forgotten  -
 """
 
 DROP, WANT, REFUSE = "drop the link", "want it again", "refuse whoever waits"
 EFFECTS = {
+    ("idle", "enlisted again"): ("forget the refusal",),
     ("connecting", "opened"): ("note the time", "forget the refusal", "release whoever waits"),
     ("connecting", "unreachable"): (DROP, WANT),
     ("connecting", "refused for now"): (WANT,),
