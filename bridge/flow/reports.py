@@ -14,7 +14,7 @@ from bridge.flow.reception import EVENT, Reception
 from bridge.flow.sealed import SealedOut
 from bridge.flow.transitions import change_out, message_id_out
 from bridge.ids import Jid, RoomId, StanzaId, stanza_id
-from bridge.lifecycle.message import OUTGOING, Direction, OutEvent, message_key
+from bridge.lifecycle.message import OUTGOING, OutEvent, OutState
 from bridge.matrix import events
 from bridge.matrix.errors import Rejected, tolerated
 from bridge.policy import Act, Allow
@@ -244,25 +244,26 @@ class Reports:
     async def _give_up_sealed(self, entry: Entry, sentence: Sentence) -> None:
         """A sealed message is not sent again: it may have arrived, and its sender is told so."""
         sealed = SealedOut.from_bytes(self._parts.journal.read(entry))
+        told = sealed.not_sent(RoomId(entry.lane), sentence)
         row = await contacts.by_id(self._parts.store, sealed.contact_id)
-        known = None
-        if row is not None:
-            key = self._parts.account_key(row.account_id)
-            message_id = message_key(key, row.contact_id, Direction.OUT, stanza_id(key, sealed.event_id))
-            known = await messages.by_id(self._parts.store, message_id)
-        told, change = [sealed.not_sent(RoomId(entry.lane), sentence)], None
-        if known is not None:  # the account may have left
-            now = self._parts.clock.now()
-            change = change_out(known.message_id, known.out_state, OutEvent.GIVEN_UP, now)
-            told = [] if change.ignored else told
-        rows = self._parts.journal.rows(*told)
+        unlocked = await self._keyring.unlock(row.account_id) if row is not None else None
+        if row is None or unlocked is None:  # the account left
+            await self._parts.journal.settle(entry, told)
+            return
+        contact, key = self._people.read(unlocked, row), self._parts.account_key(row.account_id)
+        message_id = message_id_out(self._parts, contact, stanza_id(key, sealed.event_id))
+        known = await messages.by_id(self._parts.store, message_id)
+        state = known.out_state if known is not None else OutState.SEALED
+        change = change_out(message_id, state, OutEvent.GIVEN_UP, self._parts.clock.now())
+        rows = self._parts.journal.rows(*([] if change.ignored else [told]))
         await self._parts.store.commit(
             kinds.unit(
                 kinds.CHANGED,
+                fence=[contact.fence],
                 settle=[{"entry_id": entry.entry_id}],
                 owe=rows,
                 remember=rows,
-                change=change.rows if change is not None else (),
+                change=change.rows,
             )
         )
 
