@@ -10,14 +10,16 @@ from typing import Any
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox import chat, delivering, enlistment, login
-from bridge.sandbox.enlistment import Arguments
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.outputs import FetchKeys, Output
-from bridge.sandbox.partner_keys import PartnerKeys
-from bridge.sandbox.people import Person, SimulatedPerson
-from bridge.sandbox.registry import normal
-from bridge.sandbox.state import State
+from bridge.sandbox.people.simulated import SimulatedPerson
+from bridge.sandbox.rules.accounts import enlistment, login
+from bridge.sandbox.rules.accounts.enlistment import Arguments
+from bridge.sandbox.rules.accounts.partner_keys import PartnerKeys
+from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.chat import delivery, stanzas
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import FetchKeys, Output
+from bridge.sandbox.rules.person import Person
+from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza, decode
 
 NO_KEYS = b'{"keys": []}'
@@ -60,7 +62,7 @@ class Gatekeeper:
         """A stanza came on a connection; one that is not logged in is not listened to."""
         sender = self.state.connections.get(connection)
         if sender is not None:
-            chat.take(self.state, sender, stanza, now)
+            stanzas.take(self.state, sender, stanza, now)
         self.settle(now)
 
     def closed(self, connection: int, now: float) -> None:
@@ -68,12 +70,12 @@ class Gatekeeper:
         member = self.state.connections.get(connection)
         account = None if member is None else self.state.registry.accounts.get(member)
         if account is not None and account.connection == connection:
-            delivering.unbind(self.state, account, now)
+            delivery.unbind(self.state, account, now)
 
     def tick(self, now: float) -> None:
         """Time passed: what is too old goes."""
         for account in list(self.state.registry.accounts.values()):
-            delivering.expire(self.state, account, now)
+            delivery.expire(self.state, account, now)
         self.settle(now)
 
     def settle(self, now: float) -> None:
@@ -82,7 +84,7 @@ class Gatekeeper:
         while state.from_people or state.letters:
             if state.from_people:
                 sender, data = state.from_people.popleft()
-                chat.take(state, sender, decode(data), now)
+                stanzas.take(state, sender, decode(data), now)
                 continue
             receiver, data = state.letters.popleft()
             person = state.people.get(receiver)

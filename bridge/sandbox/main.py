@@ -14,15 +14,15 @@ from pathlib import Path
 from aiohttp import web
 
 from bridge.ports import Clock, Random, Web
-from bridge.sandbox import control, files
-from bridge.sandbox import web as partner_side
-from bridge.sandbox.control import Changes, Control
-from bridge.sandbox.files import Ports, offset_file
+from bridge.sandbox.connections import ServerKeys, Switchboard
+from bridge.sandbox.control import api
+from bridge.sandbox.control.api import Changes, Control
+from bridge.sandbox.edges import folder, partner_web
+from bridge.sandbox.edges.chat_server import ChatServer
+from bridge.sandbox.edges.folder import Ports, offset_file
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.server import ChatServer
-from bridge.sandbox.state import PushSigner, make_state
-from bridge.sandbox.switchboard import ServerKeys, Switchboard
-from bridge.sandbox.variant import DEFAULT, profile, profile_data
+from bridge.sandbox.rules.state import PushSigner, make_state
+from bridge.sandbox.rules.variant import DEFAULT, profile, profile_data
 
 __all__ = ["LOOPBACK", "READY", "Sandbox", "offset_file", "run", "start"]
 
@@ -83,8 +83,8 @@ async def start(
     variant: str | Path = DEFAULT,
 ) -> Sandbox:
     """Everything up to the moment at which it listens and ``profile.yaml`` is written."""
-    words = files.load_variant(variant)
-    keys, ports = files.open_folder(directory, random.bytes)
+    words = folder.load_variant(variant)
+    keys, ports = folder.open_folder(directory, random.bytes)
     changes = Changes()
 
     def data(found: Ports) -> dict[str, object]:
@@ -102,22 +102,22 @@ async def start(
     signer = PushSigner(keys.push_kid, keys.push_pem)
     state = make_state(profile(data(ports)), words, random.bytes, signer, keys.seed, partner)
     gatekeeper = Gatekeeper(state)
-    calls = partner_side.Partner(gatekeeper, client, clock)
+    calls = partner_web.Partner(gatekeeper, client, clock)
     board = Switchboard(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
     chat = ChatServer(board, clock, calls.call, changes.happened)
     for made in words.people:
         gatekeeper.add_person(
             made.service, made.identifier, made.name, clock.now(), answer=made.answer, opted_in=made.opted_in
         )
-    web_runner = web.AppRunner(partner_side.application(gatekeeper, calls, clock, chat.perform))
+    web_runner = web.AppRunner(partner_web.application(gatekeeper, calls, clock, chat.perform))
     shared = Control(gatekeeper, clock, directory, changes, chat.perform)
-    control_runner = web.AppRunner(control.application(shared, keys.control_token))
+    control_runner = web.AppRunner(api.application(shared, keys.control_token))
     found = Ports(
         await chat.listen(bind, ports.chat),
         await _listen(web_runner, bind, ports.web),
         await _listen(control_runner, LOOPBACK, ports.control),
     )
-    files.save(directory, keys, found, profile=data(found))
+    folder.save(directory, keys, found, profile=data(found))
     return Sandbox(gatekeeper, chat, (web_runner, control_runner))
 
 

@@ -23,9 +23,9 @@ from ruamel.yaml import YAML
 
 from bridge.adapters.clock import ControlledClock
 from bridge.profile import Profile
-from bridge.sandbox.files import load_variant
+from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.main import READY, offset_file
-from bridge.sandbox.variant import Variant
+from bridge.sandbox.rules.variant import Variant
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 10.0

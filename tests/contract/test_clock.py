@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import LoggingIn
+from bridge.sandbox.rules.reasons import LoggingIn
 from bridge.wire.vocabulary.info import OfflineDone
 from bridge.wire.vocabulary.iq import Result
 from bridge.wire.vocabulary.login import LoginFailure, Success

@@ -8,9 +8,9 @@ import pytest
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Ending, Sending
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.push import Forgery
+from bridge.sandbox.rules.accounts.push import Forgery
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.reasons import Ending, Sending
 from bridge.wire.vocabulary import UnknownStanza, iq
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.iq import Result

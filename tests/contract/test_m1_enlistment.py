@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Enlisting
+from bridge.sandbox.rules.reasons import Enlisting
 from tests.contract.bare_client import BareClient, base64url
 from tests.contract.conftest import NewClient
 from tests.contract.support import Partner, Running, SandboxControl, signing_key

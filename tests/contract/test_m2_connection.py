@@ -7,7 +7,7 @@ import os
 import pytest
 
 from bridge.errors import RemoteProtocolError
-from bridge.sandbox.conditions import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import Ending, LoggingIn
 from bridge.wire.frame import encode as frame
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Sending
+from bridge.sandbox.rules.reasons import Sending
 from bridge.wire.vocabulary.ack import RECEIPT, Ack
 from bridge.wire.vocabulary.chatstate import ChatState
 from bridge.wire.vocabulary.message import Message

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.e2ee.errors import BadMessage, Duplicate
 from bridge.ids import Jid
-from bridge.sandbox.spoiling import with_a_bad_mac
+from bridge.sandbox.rules.faults import with_a_bad_mac
 from bridge.wire.vocabulary.keys import PublicBundle
 from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.notification import IdentityChanged

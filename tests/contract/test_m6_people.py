@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import Ending, LoggingIn
 from bridge.wire.vocabulary import people
 from bridge.wire.vocabulary.iq import Failure, IqError, Result
 from bridge.wire.vocabulary.keys import PublicBundle

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bridge.curve import KeyPair, key_pair
 from bridge.e2ee.keys import new_own_keys, new_signed_prekey
 from bridge.ids import Jid
-from bridge.sandbox.files import load_variant
+from bridge.sandbox.connections import HangUp, ServerKeys, Switchboard, Write
+from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.outputs import FetchKeys, WakeUp
-from bridge.sandbox.state import PushSigner, State, make_state
-from bridge.sandbox.switchboard import HangUp, ServerKeys, Switchboard, Write
-from bridge.sandbox.variant import profile, profile_data
+from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
+from bridge.sandbox.rules.state import PushSigner, State, make_state
+from bridge.sandbox.rules.variant import profile, profile_data
 from bridge.wire.connection import ClientConnection, StanzaReceived
 from bridge.wire.login import ClientPayload
 from bridge.wire.stanza import Stanza

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.sandbox.people import SimulatedPerson
+from bridge.sandbox.people.simulated import SimulatedPerson
 from bridge.wire.vocabulary import iq
 from bridge.wire.vocabulary.info import OfflineDone, OfflinePreview
 from bridge.wire.vocabulary.iq import Result

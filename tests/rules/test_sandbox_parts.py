@@ -6,13 +6,12 @@ import pytest
 
 from bridge.e2ee.message import read_message, read_prekey_message
 from bridge.ids import Jid
-from bridge.sandbox.buckets import Buckets
-from bridge.sandbox.directory import Directory
-from bridge.sandbox.faults import Faults, Kind
-from bridge.sandbox.keyring import Keyring
-from bridge.sandbox.mailbox import Entry, Key, Mailbox
-from bridge.sandbox.registry import normal
-from bridge.sandbox.spoiling import with_a_bad_mac
+from bridge.sandbox.people.keyring import Keyring
+from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.chat.mailbox import Entry, Key, Mailbox
+from bridge.sandbox.rules.chat.prekeys import Directory
+from bridge.sandbox.rules.faults import Faults, Kind, with_a_bad_mac
+from bridge.sandbox.rules.rate_limit import Buckets
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.iq import IqError
 from bridge.wire.vocabulary.keys import PublicBundle

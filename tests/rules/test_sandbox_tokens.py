@@ -8,9 +8,9 @@ from typing import Any
 import jwt
 import pytest
 
-from bridge.sandbox.outputs import FetchKeys
-from bridge.sandbox.partner_keys import MAX_JWKS_BYTES, MAX_KEYS, PartnerKeys, read
-from bridge.sandbox.tokens import LEEWAY_S, MAX_LIFE_S, Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.accounts.partner_keys import MAX_JWKS_BYTES, MAX_KEYS, PartnerKeys, read
+from bridge.sandbox.rules.accounts.tokens import LEEWAY_S, MAX_LIFE_S, Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.outputs import FetchKeys
 from tests.rules.sandbox_support import KID, NOW, Memory, User, key_set, rsa_key
 
 

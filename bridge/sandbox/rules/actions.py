@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bridge.ids import Jid
-from bridge.sandbox import delivering, push, questions
-from bridge.sandbox.conditions import Ending
-from bridge.sandbox.faults import Parameter
-from bridge.sandbox.outputs import Close, Cut, Send, SendBytes
-from bridge.sandbox.push import Forgery
-from bridge.sandbox.registry import Account
-from bridge.sandbox.state import State
+from bridge.sandbox.rules.accounts import push
+from bridge.sandbox.rules.accounts.push import Forgery
+from bridge.sandbox.rules.accounts.registry import Account
+from bridge.sandbox.rules.chat import delivery, queries
+from bridge.sandbox.rules.faults import Parameter
+from bridge.sandbox.rules.outputs import Close, Cut, Send, SendBytes
+from bridge.sandbox.rules.reasons import Ending
+from bridge.sandbox.rules.state import State
 from bridge.wire.codec.compression import COMPRESSED
 from bridge.wire.stanza import AttributeValue, Stanza
 from bridge.wire.vocabulary.message import Message
@@ -69,7 +70,7 @@ def cut(doing: Doing) -> None:
 def end(doing: Doing) -> None:
     """End the connection with a stream error [why: restart, replaced, token_expired, ended]."""
     doing.need_connection()
-    delivering.end(
+    delivery.end(
         doing.state, doing.account, Ending(str(doing.given.get("why", Ending.RESTART.value))), doing.now
     )
 
@@ -123,30 +124,30 @@ def replay(doing: Doing) -> None:
         count=last.count,
         t=int(doing.now),
     )
-    delivering.message(doing.state, doing.account.jid, carried, doing.now)
+    delivery.message(doing.state, doing.account.jid, carried, doing.now)
 
 
 def un_enlist(doing: Doing) -> None:
     """The network no longer knows the doing.account."""
-    delivering.un_enlist(doing.state, doing.account, doing.now)
+    delivery.un_enlist(doing.state, doing.account, doing.now)
 
 
 def delete(doing: Doing) -> None:
     """Remove the account wholly, as its own request would."""
-    questions.delete(doing.state, doing.account.jid, doing.now)
+    queries.delete(doing.state, doing.account.jid, doing.now)
 
 
 def ban(doing: Doing) -> None:
     """Ban for [seconds: 3600]; 0 lifts it."""
     doing.account.banned_until = doing.now + float(doing.given.get("seconds", 3600.0))
-    delivering.end(doing.state, doing.account, Ending.ENDED, doing.now)
+    delivery.end(doing.state, doing.account, Ending.ENDED, doing.now)
 
 
 def lock(doing: Doing) -> None:
     """Lock or unlock [on: true]."""
     doing.account.locked = bool(doing.given.get("on", True))
     if doing.account.locked:
-        delivering.end(doing.state, doing.account, Ending.ENDED, doing.now)
+        delivery.end(doing.state, doing.account, Ending.ENDED, doing.now)
 
 
 def restrict(doing: Doing) -> None:
@@ -198,4 +199,4 @@ def remove_partner(state: State, integrator: int, registered: bool, now: float) 
     if not registered:
         for account in state.registry.accounts.values():
             if account.integrator == integrator:
-                delivering.end(state, account, Ending.ENDED, now)
+                delivery.end(state, account, Ending.ENDED, now)

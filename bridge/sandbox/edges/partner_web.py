@@ -10,10 +10,10 @@ from aiohttp import web
 
 from bridge.errors import TryAgain
 from bridge.ports import Clock, Step, Web
-from bridge.sandbox import push
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.outputs import FetchKeys, WakeUp
-from bridge.sandbox.partner_keys import MAX_JWKS_BYTES
+from bridge.sandbox.rules.accounts import push
+from bridge.sandbox.rules.accounts.partner_keys import MAX_JWKS_BYTES
+from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
 
 MAX_FORM_BYTES = 16 * 1024
 """A token of 4 kB, some 500 bytes of keys, and the names."""

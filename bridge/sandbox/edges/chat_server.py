@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from bridge.ports import Clock
-from bridge.sandbox.outputs import FetchKeys, WakeUp
-from bridge.sandbox.switchboard import HangUp, Switchboard, Write
+from bridge.sandbox.connections import HangUp, Switchboard, Write
+from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
 
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 2.0

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge.curve import agree
-from bridge.sandbox import delivering
-from bridge.sandbox.conditions import Ending, Enlisting
-from bridge.sandbox.directory import Held, is_signed
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.outputs import FetchKeys
-from bridge.sandbox.registry import Account
-from bridge.sandbox.state import State
-from bridge.sandbox.tokens import Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.accounts.registry import Account
+from bridge.sandbox.rules.accounts.tokens import Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.chat import delivery
+from bridge.sandbox.rules.chat.prekeys import Held, is_signed
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import FetchKeys
+from bridge.sandbox.rules.reasons import Ending, Enlisting
+from bridge.sandbox.rules.state import State
 from bridge.wire.vocabulary.keys import (
     KEY_TYPE_CURVE25519,
     MAX_ID,
@@ -186,14 +186,14 @@ def _record(state: State, form: Form, owner: Owner, now: float) -> Account:
         account = Account(jid, owner.integrator, owner.identifier, owner.name, form.auth_key, now)
         state.registry.accounts[jid] = account
     elif account.auth_key != form.auth_key:
-        delivering.end(state, account, Ending.REPLACED, now)
+        delivery.end(state, account, Ending.REPLACED, now)
     account.auth_key, account.name = form.auth_key, owner.name
     account.enlisted, account.last_seen = True, now
     held = state.directory.held.get(account.jid)
     if held is None or held.identity != form.identity:
         state.directory.held[account.jid] = Held(form.registration_id, form.identity, form.signed)
         if held is not None:
-            delivering.tell_new_identity(state, account.jid, now)
+            delivery.tell_new_identity(state, account.jid, now)
     else:
         held.signed = form.signed
     return account

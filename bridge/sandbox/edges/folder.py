@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ruamel.yaml import YAML
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
-from bridge.sandbox.variant import Variant
+from bridge.sandbox.rules.variant import Variant
 
-SHIPPED = Path(__file__).parent / "variants"
+SHIPPED = Path(__file__).parents[1] / "variants"
 KEYS, PROFILE, CONTROL, CLOCK = "keys.yaml", "profile.yaml", "control.yaml", "clock-offset"
 PRIVATE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
 LOOPBACK = "127.0.0.1"

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.profile import Limits, Profile, Refusal, Service, Stanzas, Timers, Token
-from bridge.sandbox.conditions import Ending, Enlisting, LoggingIn, Sending
+from bridge.sandbox.rules.reasons import Ending, Enlisting, LoggingIn, Sending
 
 DEFAULT = "default"
 

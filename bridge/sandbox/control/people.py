@@ -2,7 +2,7 @@
 
 GET   /people                    all, in short
 POST  /people                    {"service", "identifier", "name", "answer"?, "opted_in"?, "external"?}
-GET   /people/{member}           with everything they hold (see ``chats``)
+GET   /people/{member}           with everything they hold (see ``people.history``)
 PATCH /people/{member}           {"opted_in", "answers_pings", "online", "name", "answer", "reads",
                                   "sends_receipts"}: what is given is changed
 POST  /people/{member}/write     {"to", "text" or "texts", "reply_to"?} -> {"ids"}
@@ -25,10 +25,11 @@ from aiohttp import web
 
 from bridge.ids import Jid
 from bridge.ports import Clock
-from bridge.sandbox import meeting
-from bridge.sandbox.control_body import Body, member, read_body, refuse
+from bridge.sandbox.control.request import Body, member, read_body, refuse
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.people import Person, SimulatedPerson
+from bridge.sandbox.people.simulated import SimulatedPerson
+from bridge.sandbox.rules.chat import reachability
+from bridge.sandbox.rules.person import Person
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def whole(person: Person) -> dict[str, Any]:
 def _change(gatekeeper: Gatekeeper, person: Person, body: Body, now: float) -> None:
     person.name = body.text("name", person.name)
     person.answers_pings = body.flag("answers_pings", person.answers_pings)
-    meeting.opt(gatekeeper.state, person.jid, body.flag("opted_in", person.opted_in), now)
+    reachability.opt(gatekeeper.state, person.jid, body.flag("opted_in", person.opted_in), now)
     if isinstance(person, SimulatedPerson):
         if "answer" in body.values:
             person.answer = body.optional_text("answer")

@@ -10,14 +10,13 @@ from dataclasses import replace
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox import delivering, meeting, questions
-from bridge.sandbox.conditions import IqCode, Sending
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.log import Taken
-from bridge.sandbox.mailbox import Key
-from bridge.sandbox.outputs import Cut
-from bridge.sandbox.people import SimulatedPerson
-from bridge.sandbox.state import State
+from bridge.sandbox.rules.chat import delivery, queries, reachability
+from bridge.sandbox.rules.chat.mailbox import Key
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.log import Taken
+from bridge.sandbox.rules.outputs import Cut
+from bridge.sandbox.rules.reasons import IqCode, Sending
+from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, iq, parse
 from bridge.wire.vocabulary.ack import Ack
@@ -41,13 +40,13 @@ def take(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
         case Ack():
             _acknowledged(state, sender, word, now)
         case iq.Request():
-            questions.take(state, sender, word, now)
+            queries.take(state, sender, word, now)
         case ChatState():
             _chat_state(state, sender, word)
         case info.OfflineBatch():
             account = state.registry.accounts.get(sender)
             if account is not None:
-                delivering.drain(state, account, now, asked=True)
+                delivery.drain(state, account, now, asked=True)
         case _:
             state.log.counters[f"ignored {stanza.tag}"] += 1
 
@@ -70,9 +69,9 @@ def _message(state: State, sender: Jid, carried: Message, now: float) -> None:
     _confirm(state, sender, carried, taken, now)
     storm = state.faults.take(Kind.RETRY_STORM, sender) if account is not None else None
     person = state.people.get(carried.peer)
-    if storm is not None and isinstance(person, SimulatedPerson):
-        person.storm = storm.whole("count", 12)
-    delivering.message(state, carried.peer, passed_on, now)
+    if storm is not None and person is not None:
+        person.ask_again_often(storm.whole("count", 12))
+    delivery.message(state, carried.peer, passed_on, now)
 
 
 def _confirm(state: State, sender: Jid, carried: Message, taken: Taken | None, now: float) -> None:
@@ -98,7 +97,7 @@ def _refusal(state: State, sender: Jid, carried: Message) -> Sending | None:
     fault = state.faults.take(Kind.ACK_ERROR, sender) if account is not None else None
     if fault is not None:
         return Sending(fault.text("condition", Sending.RESTRICTED.value))
-    if not meeting.may_meet(state, sender, carried.peer):
+    if not reachability.may_meet(state, sender, carried.peer):
         return Sending.NOT_REACHABLE
     is_new = carried.peer not in state.registry.acquainted.get(sender, ())
     if account is not None and account.restricted and is_new:
@@ -108,7 +107,7 @@ def _refusal(state: State, sender: Jid, carried: Message) -> Sending | None:
 
 def _acknowledge(state: State, sender: Jid, carried: Message, now: float, error: int | None = None) -> None:
     word = Ack(ack.MESSAGE, carried.id, carried.peer, t=int(now), error=error)
-    delivering.answer(state, sender, word.to_stanza("from"))
+    delivery.answer(state, sender, word.to_stanza("from"))
 
 
 def _mark(taken: Taken | None, *, error: int | None = None, acked: bool = True) -> None:
@@ -120,7 +119,7 @@ def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: fl
     ids = [carried.id] if isinstance(carried, RetryReceipt) else list(carried.ids)
     type_ = RETRY if isinstance(carried, RetryReceipt) else carried.type
     answer = Ack(ack.RECEIPT, ids[0], carried.peer, type_)
-    delivering.answer(state, sender, answer.to_stanza("from"))
+    delivery.answer(state, sender, answer.to_stanza("from"))
     account = state.registry.accounts.get(sender)
     if account is not None:
         count = carried.count if isinstance(carried, RetryReceipt) else None
@@ -135,7 +134,7 @@ def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: fl
                 "count": count,
             }
         )
-    if not meeting.may_meet(state, sender, carried.peer):
+    if not reachability.may_meet(state, sender, carried.peer):
         return
     if account is not None and type_ == READ and not account.read_receipts:
         # Declared at login: this account tells nobody what it read.
@@ -145,7 +144,7 @@ def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: fl
         if isinstance(carried, RetryReceipt)
         else replace(carried, peer=sender, t=int(now), offline=False)
     )
-    delivering.receipt(state, carried.peer, passed_on, now)
+    delivery.receipt(state, carried.peer, passed_on, now)
 
 
 def _acknowledged(state: State, sender: Jid, word: Ack, now: float) -> None:
@@ -157,16 +156,16 @@ def _acknowledged(state: State, sender: Jid, word: Ack, now: float) -> None:
         state.log.counters["acks of nothing"] += 1
         return
     if entry.delivery is not None:
-        delivery = state.log.n_in[entry.delivery]
-        delivery.acked_order, delivery.acked_at = state.log.next(), now
-        delivery.acked_error = word.error
-    delivering.drain(state, account, now)
+        logged = state.log.n_in[entry.delivery]
+        logged.acked_order, logged.acked_at = state.log.next(), now
+        logged.acked_error = word.error
+    delivery.drain(state, account, now)
 
 
 def _chat_state(state: State, sender: Jid, word: ChatState) -> None:
     """Never stored: somebody who is not there does not hear of it."""
-    if meeting.may_meet(state, sender, word.peer):
-        delivering.answer(state, word.peer, replace(word, peer=sender).to_stanza("from"))
+    if reachability.may_meet(state, sender, word.peer):
+        delivery.answer(state, word.peer, replace(word, peer=sender).to_stanza("from"))
 
 
 def _malformed(state: State, sender: Jid, stanza: Stanza) -> None:
@@ -176,7 +175,7 @@ def _malformed(state: State, sender: Jid, stanza: Stanza) -> None:
         return
     if stanza.tag == "iq":
         refusal = iq.Failure(identifier, iq.IqError(IqCode.BAD_REQUEST))
-        delivering.answer(state, sender, refusal.to_stanza())
+        delivery.answer(state, sender, refusal.to_stanza())
     elif stanza.tag == "message" and isinstance(to, Jid):
         word = Ack(ack.MESSAGE, identifier, to, error=state.words.acks[Sending.MALFORMED].code)
-        delivering.answer(state, sender, word.to_stanza("from"))
+        delivery.answer(state, sender, word.to_stanza("from"))

@@ -14,9 +14,9 @@ from typing import Any, TypeGuard
 import jwt
 
 from bridge.profile import Token
-from bridge.sandbox.outputs import FetchKeys
-from bridge.sandbox.partner_keys import ALGORITHM, JWKS_PATH, PartnerKeys
-from bridge.sandbox.registry import Integrator, Registry, is_identifier
+from bridge.sandbox.rules.accounts.partner_keys import ALGORITHM, JWKS_PATH, PartnerKeys
+from bridge.sandbox.rules.accounts.registry import Integrator, Registry, is_identifier
+from bridge.sandbox.rules.outputs import FetchKeys
 
 LEEWAY_S = 60
 """Clocks of partners may differ by so much (dossier 12.2)."""

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bridge.ids import Jid
 from bridge.profile import Profile
-from bridge.sandbox.buckets import Buckets
-from bridge.sandbox.directory import Directory
-from bridge.sandbox.faults import Faults
-from bridge.sandbox.log import Log
-from bridge.sandbox.mailbox import Entry, Mailbox
-from bridge.sandbox.outputs import Output
-from bridge.sandbox.registry import Account, Integrator, Registry
-from bridge.sandbox.tokens import Tokens
-from bridge.sandbox.variant import Variant
+from bridge.sandbox.rules.accounts.registry import Account, Integrator, Registry
+from bridge.sandbox.rules.accounts.tokens import Tokens
+from bridge.sandbox.rules.chat.mailbox import Entry, Mailbox
+from bridge.sandbox.rules.chat.prekeys import Directory
+from bridge.sandbox.rules.faults import Faults
+from bridge.sandbox.rules.log import Log
+from bridge.sandbox.rules.outputs import Output
+from bridge.sandbox.rules.person import Person
+from bridge.sandbox.rules.rate_limit import Buckets
+from bridge.sandbox.rules.variant import Variant
 from bridge.wire.stanza import Stanza, encode
 from bridge.wire.vocabulary.people import PeopleNames
-
-if TYPE_CHECKING:
-    from bridge.sandbox.people import Person
 
 Rng = Callable[[int], bytes]
 """n -> n random bytes."""

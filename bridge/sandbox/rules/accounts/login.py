@@ -6,13 +6,13 @@ The older of two connections of an account is told ``conflict replaced`` (dossie
 from __future__ import annotations
 
 from bridge.errors import RemoteProtocolError
-from bridge.sandbox import delivering
-from bridge.sandbox.conditions import Ending, LoggingIn
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.outputs import Close, FetchKeys, Send
-from bridge.sandbox.registry import Account
-from bridge.sandbox.state import State
-from bridge.sandbox.tokens import Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.accounts.registry import Account
+from bridge.sandbox.rules.accounts.tokens import Owner, Proof, TokenFault, check
+from bridge.sandbox.rules.chat import delivery
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import Close, FetchKeys, Send
+from bridge.sandbox.rules.reasons import Ending, LoggingIn
+from bridge.sandbox.rules.state import State
 from bridge.wire.login import ClientPayload
 from bridge.wire.vocabulary import ack, info, login
 
@@ -53,7 +53,7 @@ def _judge(
         return LoggingIn.OUTDATED
     account = state.registry.account_numbered(login_.account_id)
     if account is not None:
-        delivering.expire(state, account, now)
+        delivery.expire(state, account, now)
     known = None if account is None else account.jid
     fault = None if not may_fetch else state.faults.take(Kind.REFUSE_LOGIN, known)
     if fault is not None:
@@ -100,7 +100,7 @@ def _refuse(state: State, connection: int, auth_key: bytes, why: LoggingIn, now:
 
 
 def _welcome(state: State, connection: int, account: Account, payload: ClientPayload, now: float) -> None:
-    delivering.end(state, account, Ending.REPLACED, now)
+    delivery.end(state, account, Ending.REPLACED, now)
     account.connection, account.last_seen = connection, now
     account.read_receipts = payload.read_receipts
     state.connections[connection] = account.jid
@@ -113,7 +113,7 @@ def _welcome(state: State, connection: int, account: Account, payload: ClientPay
         len(kinds), kinds.count(ack.MESSAGE), kinds.count(ack.RECEIPT), kinds.count(ack.NOTIFICATION)
     )
     state.outputs.append(Send(connection, preview.to_stanza()))
-    delivering.drain(state, account, now)
+    delivery.drain(state, account, now)
 
 
 def _note(

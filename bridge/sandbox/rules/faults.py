@@ -1,7 +1,7 @@
 """Faults on demand, as data: which one, for whom, how many times, with what numbers.
 
 An armed fault waits at its place in the rules and is used up there. What happens at once instead
-(a disconnect, a ban, old bytes sent again) is in ``acts``.
+(a disconnect, a ban, old bytes sent again) is in ``actions``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from bridge.e2ee.message import read_message, read_prekey_message
+from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
+from bridge.wire.vocabulary.message import Kind as MessageKind
 
 Parameter = str | int | float | bool
 
@@ -122,3 +125,14 @@ class Faults:
     def clear(self, number: int | None = None) -> None:
         """Disarm one fault, or all."""
         self.armed = [] if number is None else [each for each in self.armed if each.number != number]
+
+
+def with_a_bad_mac(kind: MessageKind, ciphertext: bytes) -> bytes:
+    """``ciphertext`` with one bit of its MAC flipped; of its last byte when it cannot be read."""
+    try:
+        mac = (read_prekey_message(ciphertext).message if kind == "pkmsg" else read_message(ciphertext)).mac
+    except RemoteProtocolError:
+        mac = ciphertext[-1:]
+    at = ciphertext.rindex(mac)
+    flipped = mac[:-1] + bytes([mac[-1] ^ 1])
+    return ciphertext[:at] + flipped + ciphertext[at + len(mac) :]

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
 from bridge.errors import LocalProtocolError, RemoteProtocolError
-from bridge.sandbox.faults import Kind
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.outputs import Close, Cut, FetchKeys, Hold, Send, SendBytes, WakeUp
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import Close, Cut, FetchKeys, Hold, Send, SendBytes, WakeUp
 from bridge.wire.certificate import make_chain
 from bridge.wire.connection import (
     Event,

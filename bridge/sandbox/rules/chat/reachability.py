@@ -6,9 +6,9 @@ Unknown, not opted in and blocked look the same from outside.
 from __future__ import annotations
 
 from bridge.ids import Jid
-from bridge.sandbox import delivering
-from bridge.sandbox.registry import normal
-from bridge.sandbox.state import State
+from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.chat import delivery
+from bridge.sandbox.rules.state import State
 from bridge.wire.vocabulary import notification, people
 from bridge.wire.vocabulary.people import ResolveIdentifier, ResolveJid
 
@@ -73,4 +73,4 @@ def opt(state: State, target: Jid, opted_in: bool, now: float) -> None:
 def _tell(state: State, target: Jid, asker: Jid, now: float) -> None:
     reachable = state.people[target].opted_in
     what = notification.Reachability(state.new_id(), target, reachable, int(now))
-    delivering.news(state, asker, what, now)
+    delivery.news(state, asker, what, now)

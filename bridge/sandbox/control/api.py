@@ -2,13 +2,13 @@
 
     GET    /                         time, accounts, people, armed faults
     GET    /changes?after=N&timeout=S   when anything happened after change N: {"change"}
-    GET    /log[?after=N]            the logs (see ``log``)
+    GET    /log[?after=N]            the logs (see ``rules.log``)
     POST   /clock                    {"advance"} or {"offset"} in seconds -> {"offset", "now"}
     PATCH  /registry                 {"blocked", "not_eligible", "minimum_version", "partner_registered"}
     GET    /faults, POST /faults     {"kind", "account"?, "times"?, "parameters"?} -> {"number"}
     DELETE /faults, /faults/{number}
-    POST   /accounts/{member}/acts/{act}   parameters of ``acts``
-    ...    /people...                see ``control_people`` and ``control_external``
+    POST   /accounts/{member}/acts/{act}   parameters of ``rules.actions``
+    ...    /people...                see ``people`` and ``external_people``
 
 Members are named by internal identifier, or by the visible one where only one has it. Errors are
 ``{"error"}`` with 400, 401, 404 or 409.
@@ -26,13 +26,15 @@ from typing import Any
 from aiohttp import web
 
 from bridge.ports import Clock
-from bridge.sandbox import acts, control_external, control_people, files
-from bridge.sandbox.control_body import member, read_body, refuse
-from bridge.sandbox.faults import Fault, Kind
+from bridge.sandbox.control import external_people, people
+from bridge.sandbox.control.request import member, read_body, refuse
+from bridge.sandbox.edges import folder
 from bridge.sandbox.gatekeeper import Gatekeeper, UnknownPerson
-from bridge.sandbox.partner_keys import PartnerKeys
-from bridge.sandbox.registry import Account
-from bridge.sandbox.state import State
+from bridge.sandbox.rules import actions
+from bridge.sandbox.rules.accounts.partner_keys import PartnerKeys
+from bridge.sandbox.rules.accounts.registry import Account
+from bridge.sandbox.rules.faults import Fault, Kind
+from bridge.sandbox.rules.state import State
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_WAIT_SECONDS = 30.0
@@ -96,8 +98,8 @@ def application(control: Control, token: str) -> web.Application:
     routes.add_delete("/faults", _bound(control, _clear))
     routes.add_delete("/faults/{number}", _bound(control, _clear))
     routes.add_post("/accounts/{member}/acts/{act}", _bound(control, _act))
-    control_people.add_routes(routes, control.gatekeeper, control.clock, control.settle)
-    control_external.add_routes(routes, control.gatekeeper, control.settle)
+    people.add_routes(routes, control.gatekeeper, control.clock, control.settle)
+    external_people.add_routes(routes, control.gatekeeper, control.settle)
     return made
 
 
@@ -120,7 +122,7 @@ def _guard(token: str) -> Any:
             return await handler(request)
         except UnknownPerson as unknown:
             raise refuse(f"there is no person or service {unknown}", 404) from None
-        except acts.ActRefused as refused:
+        except actions.ActRefused as refused:
             raise refuse(str(refused), 409) from None
 
     return guard
@@ -133,7 +135,7 @@ async def _show(control: Control, _request: web.Request) -> Any:
         "now": control.clock.now(),
         "profile": state.profile.id,
         "accounts": [_account(state, each) for each in state.registry.accounts.values()],
-        "people": [control_people.summary(each) for each in state.people.values()],
+        "people": [people.summary(each) for each in state.people.values()],
         "faults": [_fault(each) for each in state.faults.armed],
     }
 
@@ -177,10 +179,10 @@ async def _clock(control: Control, request: web.Request) -> Any:
     body = await read_body(request)
     advance, offset = body.values.get("advance"), body.values.get("offset")
     if isinstance(advance, int | float):
-        offset = files.read_offset(control.directory) + advance
+        offset = folder.read_offset(control.directory) + advance
     if not isinstance(offset, int | float):
         raise refuse("advance or offset is missing")
-    files.write_offset(control.directory, float(offset))
+    folder.write_offset(control.directory, float(offset))
     now = control.clock.now()
     control.gatekeeper.tick(now)
     control.perform()
@@ -198,7 +200,7 @@ async def _registry(control: Control, request: web.Request) -> Any:
         state.minimum_version = (primary, secondary, tertiary)
     if "partner_registered" in body.values:
         registered = body.flag("partner_registered", True)
-        acts.remove_partner(state, state.profile.own.integrator, registered, control.clock.now())
+        actions.remove_partner(state, state.profile.own.integrator, registered, control.clock.now())
     control.settle()
     return {}
 
@@ -232,11 +234,11 @@ async def _clear(control: Control, request: web.Request) -> Any:
 async def _act(control: Control, request: web.Request) -> Any:
     state, name = control.state, request.match_info["act"]
     account = state.registry.accounts.get(member(state, request.match_info["member"]))
-    act = acts.ACTS.get(name)
+    act = actions.ACTS.get(name)
     if account is None or act is None:
-        raise refuse(f"acts on accounts are {', '.join(acts.ACTS)}", 404)
+        raise refuse(f"acts on accounts are {', '.join(actions.ACTS)}", 404)
     parameters = (await read_body(request)).parameters()
-    act(acts.Doing(state, account, control.clock.now(), parameters))
+    act(actions.Doing(state, account, control.clock.now(), parameters))
     control.settle()
     return {}
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from bridge.ids import Jid
-from bridge.sandbox.faults import Parameter
-from bridge.sandbox.state import State
+from bridge.sandbox.rules.faults import Parameter
+from bridge.sandbox.rules.state import State
 
 _Wanted = TypeVar("_Wanted")
 

@@ -2,12 +2,10 @@
 
 A person is sans-I/O as the server is: stanzas in bytes come in by ``receive``, stanzas in bytes to be
 sent go to ``out``. Nothing of the server's state is read: what a person knows came over the wire.
-An external person has the same place in the network, but its client is a program at the control API.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,71 +13,20 @@ from bridge.e2ee.errors import NoSession, UnknownPreKey
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.profile import Limits
-from bridge.sandbox.chats import Chats, Received
-from bridge.sandbox.keyring import Keyring
-from bridge.sandbox.writing import Writing
-from bridge.wire.stanza import Stanza, decode, encode
+from bridge.sandbox.people.history import Chats, Received
+from bridge.sandbox.people.keyring import Keyring
+from bridge.sandbox.people.sessions import Writing
+from bridge.sandbox.rules.person import Person
+from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import parse, prekeys
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.chatstate import ChatState
 from bridge.wire.vocabulary.iq import Failure, Result
 from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.notification import IdentityChanged, KeysLow
-from bridge.wire.vocabulary.people import PeopleNames
 from bridge.wire.vocabulary.receipt import READ, Receipt, RetryReceipt
 
 Rng = Callable[[int], bytes]
-
-
-@dataclass
-class Person:
-    """What the network knows of a person, and their switches; ``receive`` does nothing here but keep.
-
-    This is the external person as it stands: ``inbox`` is what its program has not fetched yet.
-    """
-
-    jid: Jid
-    service: str
-    identifier: str
-    name: str
-    names: PeopleNames
-    out: deque[tuple[Jid, bytes]] = field(repr=False)
-    """Stanzas on their way to the server, of everybody, in the order they were sent."""
-    opted_in: bool = True
-    answers_pings: bool = False
-    online: bool = True
-    pings: int = 0
-    blocked: set[Jid] = field(default_factory=set)
-    inbox: list[Stanza] = field(default_factory=list)
-    waiting: list[bytes] = field(default_factory=list)
-    """What came while the person was offline."""
-
-    def receive(self, data: bytes, now: float) -> None:
-        """Take a stanza from the server; one that cannot be kept waits."""
-        if self.online:
-            self._take(decode(data), now)
-        else:
-            self.waiting.append(data)
-
-    def come_online(self, now: float) -> None:
-        """Take what waited."""
-        self.online = True
-        waiting, self.waiting = self.waiting, []
-        for data in waiting:
-            self.receive(data, now)
-
-    def send(self, stanza: Stanza) -> None:
-        """Put a stanza on its way to the server."""
-        self.out.append((self.jid, encode(stanza)))
-
-    def rotate(self, *, forget_old: bool) -> None:
-        """Keys of an external person are its program's affair."""
-
-    def reinstall(self) -> None:
-        """Keys of an external person are its program's affair."""
-
-    def _take(self, stanza: Stanza, now: float) -> None:  # noqa: ARG002 - simulated people need it
-        self.inbox.append(stanza)
 
 
 @dataclass
@@ -139,6 +86,10 @@ class SimulatedPerson(Person):
     def forget_sessions(self) -> None:
         """Lose all sessions but keep the keys."""
         self.writing.records.clear()
+
+    def ask_again_often(self, times: int) -> None:
+        """Ask ``times`` times for the next message that is read."""
+        self.storm = times
 
     def upload(self) -> None:
         """Publish keys with as many one-time prekeys as are usual here."""

@@ -11,8 +11,8 @@ from bridge.e2ee.errors import Duplicate
 from bridge.e2ee.session import Record
 from bridge.ids import Jid
 from bridge.profile import Limits
-from bridge.sandbox.chats import Chats, Received, Sent
-from bridge.sandbox.keyring import Keyring
+from bridge.sandbox.people.history import Chats, Received, Sent
+from bridge.sandbox.people.keyring import Keyring
 from bridge.wire import payload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, prekeys

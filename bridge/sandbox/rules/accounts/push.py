@@ -14,11 +14,11 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.outputs import WakeUp
-from bridge.sandbox.partner_keys import ALGORITHM
-from bridge.sandbox.registry import Account
-from bridge.sandbox.state import PushSigner, State
+from bridge.sandbox.rules.accounts.partner_keys import ALGORITHM
+from bridge.sandbox.rules.accounts.registry import Account
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import WakeUp
+from bridge.sandbox.rules.state import PushSigner, State
 
 LIFE_S = 3600
 

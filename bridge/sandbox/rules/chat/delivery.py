@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.ids import Jid
-from bridge.sandbox import push
-from bridge.sandbox.conditions import Ending
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.log import Sending
-from bridge.sandbox.mailbox import Entry, Key
-from bridge.sandbox.outputs import Close, Hold, Send
-from bridge.sandbox.registry import DAY_S, Account
-from bridge.sandbox.spoiling import with_a_bad_mac
-from bridge.sandbox.state import State
+from bridge.sandbox.rules.accounts import push
+from bridge.sandbox.rules.accounts.registry import DAY_S, Account
+from bridge.sandbox.rules.chat.mailbox import Entry, Key
+from bridge.sandbox.rules.faults import Kind, with_a_bad_mac
+from bridge.sandbox.rules.log import Sending
+from bridge.sandbox.rules.outputs import Close, Hold, Send
+from bridge.sandbox.rules.reasons import Ending
+from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, login, notification
 from bridge.wire.vocabulary.message import Message

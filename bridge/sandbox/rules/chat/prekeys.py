@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from bridge.curve import verify
 from bridge.ids import Jid
-from bridge.sandbox.buckets import Buckets
-from bridge.sandbox.conditions import IqCode
+from bridge.sandbox.rules.rate_limit import Buckets
+from bridge.sandbox.rules.reasons import IqCode
 from bridge.wire.vocabulary.iq import IqError
 from bridge.wire.vocabulary.keys import KEY_TYPE_CURVE25519, PublicBundle, PublicSignedPreKey, UploadedKeys
 from bridge.wire.vocabulary.prekeys import KeyDigest

@@ -21,9 +21,10 @@ from aiohttp import web
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox.control_body import Body, member, read_body, refuse
+from bridge.sandbox.control.request import Body, member, read_body, refuse
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.people import Person, SimulatedPerson
+from bridge.sandbox.people.simulated import SimulatedPerson
+from bridge.sandbox.rules.person import Person
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq, parse, prekeys
 from bridge.wire.vocabulary.ack import Ack
