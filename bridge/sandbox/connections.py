@@ -96,6 +96,7 @@ class Switchboard:
             ephemeral=key_pair(state.rng(KEY_BYTES)),
             header=state.profile.chat.header,
             prologue=state.profile.chat.prologue,
+            mix_empty_payload=state.profile.chat.mix_empty_payload,
             certificates=make_chain(keys.root, keys.intermediate, keys.static.public, now, state.rng),
         )
         line = Line(self._numbers, noise)

@@ -148,6 +148,7 @@ class BareClient:
             ephemeral=key_pair(os.urandom(32)),
             header=profile.chat.header,
             prologue=profile.chat.prologue,
+            mix_empty_payload=profile.chat.mix_empty_payload,
             root_key=profile.chat.root_key,
             login=ClientPayload(**(values | login)).to_bytes(),
             now=self.partner.clock.now(),

@@ -16,7 +16,7 @@ from bridge.wire.vocabulary.iq import Failure, Result
 from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, Success
 from tests.contract.bare_client import BareClient, Ended
 from tests.contract.conftest import NewClient
-from tests.contract.support import Running, SandboxControl
+from tests.contract.support import VARIANTS, Running, SandboxControl, load_variant
 
 
 def word(running: Running, condition: LoggingIn) -> str:
@@ -55,6 +55,18 @@ async def test_another_beginning_gets_no_connection(new_client: NewClient, what:
     client.expect(**{what: b"other"})
     with pytest.raises((RemoteProtocolError, Ended)):
         await client.open()
+
+
+async def test_client_with_the_other_payload_setting_gets_no_connection(new_client: NewClient) -> None:
+    client = new_client()
+    await client.enlist()
+    client.expect(mix_empty_payload=not client.partner.profile.chat.mix_empty_payload)
+    with pytest.raises((RemoteProtocolError, Ended)):
+        await client.open()
+
+
+def test_variants_differ_in_mixing_an_empty_first_payload() -> None:
+    assert {load_variant(name).chat.mix_empty_payload for name in VARIANTS} == {False, True}
 
 
 async def test_an_account_nobody_knows_must_enlist(new_client: NewClient, running: Running) -> None:

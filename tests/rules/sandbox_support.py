@@ -154,6 +154,7 @@ class User:
             ephemeral=key_pair(self.rng(32)),
             header=state.profile.chat.header,
             prologue=state.profile.chat.prologue,
+            mix_empty_payload=state.profile.chat.mix_empty_payload,
             root_key=state.profile.chat.root_key,
             login=login.to_bytes(),
             now=self.world.now,

@@ -46,10 +46,11 @@ class WebPaths(_Table):
 
 
 class ChatWords(_Table):
-    """How a connection begins; ``header`` and ``prologue`` in hexadecimal."""
+    """How a connection begins, as the profile has it; ``header`` and ``prologue`` in hexadecimal."""
 
     header: str
     prologue: str
+    mix_empty_payload: bool
     protocol_version: tuple[int, int, int]
 
 
@@ -151,6 +152,7 @@ def profile_data(
             "port": chat_port,
             "header": variant.chat.header,
             "prologue": variant.chat.prologue,
+            "mix_empty_payload": variant.chat.mix_empty_payload,
             "root_key": root_key.hex(),
             "protocol_version": list(variant.chat.protocol_version),
         },
