@@ -7,6 +7,7 @@ import os
 import pytest
 
 from bridge.errors import RemoteProtocolError
+from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.rules.reasons import Ending, LoggingIn
 from bridge.wire.frame import encode as frame
 from bridge.wire.stanza import Stanza
@@ -16,7 +17,7 @@ from bridge.wire.vocabulary.iq import Failure, Result
 from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, Success
 from tests.contract.bare_client import BareClient, Ended
 from tests.contract.conftest import NewClient
-from tests.contract.support import VARIANTS, Running, SandboxControl, load_variant
+from tests.contract.support import VARIANTS, Running, SandboxControl
 
 
 def word(running: Running, condition: LoggingIn) -> str:

@@ -20,7 +20,6 @@ import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -28,7 +27,7 @@ from aiohttp import web
 from bridge.ports import Clock
 from bridge.sandbox.control import external_people, people
 from bridge.sandbox.control.request import member, read_body, refuse
-from bridge.sandbox.edges import folder
+from bridge.sandbox.edges.folder import Folder
 from bridge.sandbox.gatekeeper import Gatekeeper, UnknownPerson
 from bridge.sandbox.rules import actions
 from bridge.sandbox.rules.accounts.partner_keys import PartnerKeys
@@ -67,7 +66,7 @@ class Control:
 
     gatekeeper: Gatekeeper
     clock: Clock
-    directory: Path
+    folder: Folder
     changes: Changes
     perform: Callable[[], None]
 
@@ -179,10 +178,10 @@ async def _clock(control: Control, request: web.Request) -> Any:
     body = await read_body(request)
     advance, offset = body.values.get("advance"), body.values.get("offset")
     if isinstance(advance, int | float):
-        offset = folder.read_offset(control.directory) + advance
+        offset = control.folder.clock_offset() + advance
     if not isinstance(offset, int | float):
         raise refuse("advance or offset is missing")
-    folder.write_offset(control.directory, float(offset))
+    control.folder.set_clock_offset(float(offset))
     now = control.clock.now()
     control.gatekeeper.tick(now)
     control.perform()

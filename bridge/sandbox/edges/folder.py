@@ -4,12 +4,14 @@
     profile.yaml      what the bridge's config names as its network's profile
     control.yaml      where the control API is, and its token (0600)
     clock-offset      seconds that the shared clock is ahead of real time
+    lock              held while a sandbox runs; the process id of the last one
 
-The clock file stands in the profile by its whole path, so that both programs find it.
+The profile has the clock file's whole path, so that both programs find it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,14 +19,27 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from bridge.curve import KEY_BYTES, KeyPair, key_pair
+from bridge.errors import Misconfigured
 from bridge.sandbox.rules.variant import Variant
 
 SHIPPED = Path(__file__).parents[1] / "variants"
-KEYS, PROFILE, CONTROL, CLOCK = "keys.yaml", "profile.yaml", "control.yaml", "clock-offset"
+KEYS, PROFILE, CONTROL = "keys.yaml", "profile.yaml", "control.yaml"
+CLOCK, LOCK = "clock-offset", "lock"
+FOLDER_EXIT_CODE = 43
+"""Exit code: the sandbox cannot use its folder: another sandbox uses it, or it is not writable or damaged."""
+PID_BYTES = 20
+"""More than any process id has digits."""
+MAX_PORT = 65_535
 PRIVATE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
 LOOPBACK = "127.0.0.1"
 """The control API listens nowhere else."""
@@ -69,43 +84,101 @@ def offset_file(directory: Path) -> Path:
     return directory.resolve() / CLOCK
 
 
-def open_folder(directory: Path, rng: Rng) -> tuple[Keys, Ports]:
-    """Keys and ports of an earlier start, or fresh keys and no ports."""
-    directory.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
-    if not (directory / CLOCK).exists():
-        write_offset(directory, 0.0)
-    kept = directory / KEYS
-    if kept.exists():
-        return _read(YAML(typ="safe", pure=True).load(kept.read_text(encoding="utf-8")))
-    return _make(rng), Ports()
+class Folder:
+    """The folder, locked against a second sandbox until ``close``."""
+
+    def __init__(self, directory: Path) -> None:
+        """Make and lock it, or raise ``Misconfigured``."""
+        self.directory = directory
+        try:
+            directory.mkdir(mode=PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
+            self._lock = os.open(
+                directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_MODE
+            )
+        except OSError as error:
+            raise _refusal(
+                directory,
+                f"this can't be the sandbox's folder ({_why(error)}).",
+                "Name a folder that this user may write to with --dir.",
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._lock, PID_BYTES, 0).decode("ascii", "replace").strip()
+            os.close(self._lock)
+            named = f" (process {holder})" if holder.isdigit() else ""
+            raise _refusal(
+                directory,
+                f"another sandbox{named} is using this folder.",
+                "Stop it first, or name another folder with --dir.",
+            ) from error
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, str(os.getpid()).encode(), 0)
+
+    def close(self) -> None:
+        """Release the lock. The lock's file stays: deleting it would let two processes hold one each."""
+        os.close(self._lock)
+
+    def load(self, rng: Rng) -> tuple[Keys, Ports]:
+        """Keys and ports of an earlier start, or fresh keys and no ports. ``Misconfigured`` when damaged."""
+        if not offset_file(self.directory).exists():
+            self.set_clock_offset(0.0)
+        try:
+            self.clock_offset()
+        except (OSError, ValueError) as error:
+            raise _refusal(
+                offset_file(self.directory), "the clock's offset is not a number.", "Write 0 into it."
+            ) from error
+        kept = self.directory / KEYS
+        try:
+            return _read(YAML(typ="safe", pure=True).load(kept.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return _make(rng), Ports()
+        except (OSError, YAMLError, LookupError, TypeError, ValueError) as error:
+            raise _refusal(
+                kept,
+                "the sandbox's keys can't be read.",
+                "Restore the file, or start over: delete this folder and the bridge's database.",
+            ) from error
+
+    def save(self, keys: Keys, ports: Ports, *, profile: Mapping[str, Any]) -> None:
+        """Write everything. The profile is last: when it is there, the rest is too."""
+        data = {
+            "root": keys.root.private.hex(),
+            "intermediate": keys.intermediate.private.hex(),
+            "server": keys.server.private.hex(),
+            "seed": keys.seed.hex(),
+            "push_kid": keys.push_kid,
+            "push_pem": keys.push_pem.decode(),
+            "control_token": keys.control_token,
+            "ports": {"chat": ports.chat, "web": ports.web, "control": ports.control},
+        }
+        control = {"url": f"http://{LOOPBACK}:{ports.control}", "token": keys.control_token}
+        for name, content in ((KEYS, data), (CONTROL, control), (PROFILE, profile)):
+            try:
+                _write(self.directory / name, content)
+            except OSError as error:
+                raise _refusal(
+                    self.directory / name,
+                    f"the file can't be written ({_why(error)}).",
+                    "Let this user write in the folder and make room on the disk.",
+                ) from error
+
+    def clock_offset(self) -> float:
+        """How many seconds the shared clock is ahead."""
+        return float(offset_file(self.directory).read_text(encoding="ascii") or 0)
+
+    def set_clock_offset(self, seconds: float) -> None:
+        """Move the shared clock, in one step."""
+        _replace(offset_file(self.directory), f"{seconds!r}\n")
 
 
-def save(directory: Path, keys: Keys, ports: Ports, *, profile: Mapping[str, Any]) -> None:
-    """Write everything down. The profile comes last: who waits for it finds the rest."""
-    data = {
-        "root": keys.root.private.hex(),
-        "intermediate": keys.intermediate.private.hex(),
-        "server": keys.server.private.hex(),
-        "seed": keys.seed.hex(),
-        "push_kid": keys.push_kid,
-        "push_pem": keys.push_pem.decode(),
-        "control_token": keys.control_token,
-        "ports": {"chat": ports.chat, "web": ports.web, "control": ports.control},
-    }
-    _write(directory / KEYS, data)
-    control = {"url": f"http://{LOOPBACK}:{ports.control}", "token": keys.control_token}
-    _write(directory / CONTROL, control)
-    _write(directory / PROFILE, profile)
+def _refusal(where: Path, what: str, remedy: str) -> Misconfigured:
+    return Misconfigured(str(where), what, remedy, exit_code=FOLDER_EXIT_CODE)
 
 
-def read_offset(directory: Path) -> float:
-    """How many seconds the shared clock is ahead."""
-    return float((directory / CLOCK).read_text(encoding="ascii") or 0)
-
-
-def write_offset(directory: Path, seconds: float) -> None:
-    """Move the shared clock, in one step."""
-    _replace(directory / CLOCK, f"{seconds!r}\n")
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def _make(rng: Rng) -> Keys:
@@ -123,6 +196,7 @@ def _make(rng: Rng) -> Keys:
 
 def _read(data: Mapping[str, Any]) -> tuple[Keys, Ports]:
     pairs = {name: key_pair(bytes.fromhex(data[name])) for name in ("root", "intermediate", "server")}
+    load_pem_private_key(data["push_pem"].encode(), None)
     keys = Keys(
         **pairs,
         seed=bytes.fromhex(data["seed"]),
@@ -130,7 +204,10 @@ def _read(data: Mapping[str, Any]) -> tuple[Keys, Ports]:
         push_pem=data["push_pem"].encode(),
         control_token=data["control_token"],
     )
-    return keys, Ports(**data["ports"])
+    ports = Ports(**data["ports"])
+    if not all(isinstance(port, int) and 0 <= port <= MAX_PORT for port in vars(ports).values()):
+        raise ValueError("a port is not a port number")
+    return keys, ports
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
