@@ -1,8 +1,8 @@
 """Every connection's frames and Noise, without a socket: bytes in, bytes out.
 
-An edge opens a line for each connection, gives it what arrives, and does what ``take_doings`` names. When
-``receive`` or ``resume`` gives back ``FetchKeys``, the edge fetches them and calls ``resume``; the line's
-later bytes wait until then. One line's bad bytes end that line alone.
+An edge opens a link for each connection, gives it what arrives, and does what ``take_effects`` names. When
+``receive`` or ``resume`` gives back ``FetchKeys``, the edge fetches them and calls ``resume``; the link's
+later bytes wait until then. One link's bad bytes end that link alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class HangUp:
     at_once: bool = False
 
 
-Doing = Write | HangUp | WakeUp
+Effect = Write | HangUp | WakeUp
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SandboxConnection(ServerConnection):
 
 
 @dataclass
-class Line:
+class Link:
     """One connection. ``outgoing`` and ``incoming`` are the bytes left until a fault cuts it, None for no
     fault; ``events`` came but were not given to the rules yet; ``held`` was sent but is under way until the
     client ended its side, None for no such fault."""
@@ -78,14 +78,14 @@ class Line:
     events: deque[Event] = field(default_factory=deque)
 
 
-class Switchboard:
-    """All lines of one gatekeeper."""
+class Connections:
+    """All links of one gatekeeper."""
 
     def __init__(self, gatekeeper: Gatekeeper, keys: ServerKeys) -> None:
         self.gatekeeper, self._keys = gatekeeper, keys
-        self._lines: dict[int, Line] = {}
+        self._links: dict[int, Link] = {}
         self._numbers = 0
-        self._doings: list[Doing] = []
+        self._effects: list[Effect] = []
 
     def open(self, now: float) -> int:
         """A connection was made: the number it goes by."""
@@ -99,40 +99,40 @@ class Switchboard:
             mix_empty_payload=state.profile.chat.mix_empty_payload,
             certificates=make_chain(keys.root, keys.intermediate, keys.static.public, now, state.rng),
         )
-        line = Line(self._numbers, noise)
-        self._lines[line.number] = line
+        link = Link(self._numbers, noise)
+        self._links[link.number] = link
         fault = state.faults.take(Kind.CUT_OUTGOING)
         if fault is not None:
-            line.outgoing = fault.whole("after_bytes", 0)
+            link.outgoing = fault.whole("after_bytes", 0)
         fault = state.faults.take(Kind.CUT_INCOMING)
         if fault is not None:
-            line.incoming = fault.whole("after_bytes", 0)
-        return line.number
+            link.incoming = fault.whole("after_bytes", 0)
+        return link.number
 
     def receive(self, number: int, data: bytes, now: float) -> FetchKeys | None:
-        """Bytes came, ``b""`` for the end; what comes on a line that is down is nobody's."""
-        line = self._lines.get(number)
-        if line is None:
+        """Bytes came, ``b""`` for the end; what comes on a link that is down is nobody's."""
+        link = self._links.get(number)
+        if link is None:
             return None
-        cut_here = line.incoming is not None and len(data) >= line.incoming
-        if line.incoming is not None:
-            data, line.incoming = data[: line.incoming], line.incoming - len(data)
+        cut_here = link.incoming is not None and len(data) >= link.incoming
+        if link.incoming is not None:
+            data, link.incoming = data[: link.incoming], link.incoming - len(data)
         try:
-            line.events.extend(line.noise.receive(data) if data or not cut_here else ())
+            link.events.extend(link.noise.receive(data) if data or not cut_here else ())
         except RemoteProtocolError:
             self.gatekeeper.state.log.counters["connections broken"] += 1
-            self._hang_up(line, now)
+            self._hang_up(link, now)
             return None
         needed = self.resume(number, now)
         if cut_here:
-            self._hang_up(line, now)
+            self._hang_up(link, now)
         return needed
 
     def resume(self, number: int, now: float, *, may_fetch: bool = True) -> FetchKeys | None:
         """Give what waits to the rules; ``may_fetch=False`` after keys were fetched (or could not be)."""
-        line = self._lines.get(number)
-        while line is not None and line.events:
-            event = line.events[0]
+        link = self._links.get(number)
+        while link is not None and link.events:
+            event = link.events[0]
             if isinstance(event, HandshakeCompleted):
                 needed = self.gatekeeper.log_in(
                     number, event.peer_static, event.payload, now, may_fetch=may_fetch
@@ -145,81 +145,81 @@ class Switchboard:
             elif isinstance(event, StanzaUnreadable):
                 self.gatekeeper.state.log.counters["stanzas unreadable"] += 1
             else:
-                self._deliver_held(line)
-                self._hang_up(line, now)
-            line.events.popleft()
+                self._deliver_held(link)
+                self._hang_up(link, now)
+            link.events.popleft()
             self._carry_out(now)
-            line = self._lines.get(number)
-        if line is not None:
-            self._flush(line, now)
+            link = self._links.get(number)
+        if link is not None:
+            self._flush(link, now)
         return None
 
     def lost(self, number: int, now: float) -> None:
         """A connection ended without the protocol's end."""
-        line = self._lines.get(number)
-        if line is not None:
-            self._hang_up(line, now)
+        link = self._links.get(number)
+        if link is not None:
+            self._hang_up(link, now)
 
-    def take_doings(self, now: float) -> list[Doing]:
+    def take_effects(self, now: float) -> list[Effect]:
         """What the edge has to do now, in order. Ask after every call of a rule, here or elsewhere."""
         self._carry_out(now)
-        doings, self._doings = self._doings, []
-        return doings
+        effects, self._effects = self._effects, []
+        return effects
 
     def _carry_out(self, now: float) -> None:
         touched: dict[int, None] = {}
         for output in self.gatekeeper.take_outputs():
             if isinstance(output, WakeUp):
-                self._doings.append(output)
+                self._effects.append(output)
                 continue
-            line = self._lines.get(output.connection)
+            link = self._links.get(output.connection)
             # A peer that said it is done sending may have left while its keys were fetched.
-            if line is not None and line.noise.state is not State.ENDED:
-                touched[line.number] = None
-                self._put(line, output, now)
+            if link is not None and link.noise.state is not State.ENDED:
+                touched[link.number] = None
+                self._put(link, output, now)
         for number in touched:
-            line = self._lines.get(number)
-            if line is not None:
-                self._flush(line, now)
+            link = self._links.get(number)
+            if link is not None:
+                self._flush(link, now)
 
-    def _put(self, line: Line, output: Send | SendBytes | Close | Cut | Hold, now: float) -> None:
+    def _put(self, link: Link, output: Send | SendBytes | Close | Cut | Hold, now: float) -> None:
         match output:
             case Send():
-                line.noise.send(output.stanza)
+                link.noise.send(output.stanza)
             case SendBytes():
-                line.noise.send_plaintext(output.plaintext)
+                link.noise.send_plaintext(output.plaintext)
             case Close():
-                self._flush(line, now)
-                self._hang_up(line, now)
+                self._flush(link, now)
+                self._hang_up(link, now)
             case Hold():
-                self._flush(line, now)
-                line.held = bytearray()
+                self._flush(link, now)
+                link.held = bytearray()
             case Cut():
-                self._flush(line, now)
-                line.outgoing = output.after_bytes
+                self._flush(link, now)
+                link.outgoing = output.after_bytes
                 if not output.after_bytes:
-                    self._hang_up(line, now, at_once=True)
+                    self._hang_up(link, now, at_once=True)
 
-    def _flush(self, line: Line, now: float) -> None:
+    def _flush(self, link: Link, now: float) -> None:
         """Write what is queued, as far as no fault cuts it off."""
-        data = line.noise.data_to_send()
+        data = link.noise.data_to_send()
         if not data:
             return
-        if line.held is not None:
-            line.held += data
+        if link.held is not None:
+            link.held += data
             return
-        if line.outgoing is not None:
-            data, line.outgoing = data[: line.outgoing], line.outgoing - len(data)
+        if link.outgoing is not None:
+            data, link.outgoing = data[: link.outgoing], link.outgoing - len(data)
         if data:
-            self._doings.append(Write(line.number, data))
-        if line.outgoing is not None and line.outgoing <= 0:
-            self._hang_up(line, now)
+            self._effects.append(Write(link.number, data))
+        if link.outgoing is not None and link.outgoing <= 0:
+            self._hang_up(link, now)
 
-    def _deliver_held(self, line: Line) -> None:
-        if line.held:
-            self._doings.append(Write(line.number, bytes(line.held)))
+    def _deliver_held(self, link: Link) -> None:
+        if link.held:
+            self._effects.append(Write(link.number, bytes(link.held)))
 
-    def _hang_up(self, line: Line, now: float, *, at_once: bool = False) -> None:
-        if self._lines.pop(line.number, None) is not None:
-            self._doings.append(HangUp(line.number, at_once))
-            self.gatekeeper.closed(line.number, now)
+    def _hang_up(self, link: Link, now: float, *, at_once: bool = False) -> None:
+        if self._links.pop(link.number, None) is not None:
+            self._effects.append(HangUp(link.number, at_once))
+            self.gatekeeper.closed(link.number, now)

@@ -14,7 +14,7 @@ from bridge.sandbox.people.simulated import SimulatedPerson
 from bridge.sandbox.rules.accounts import enlistment, login
 from bridge.sandbox.rules.accounts.enlistment import Arguments
 from bridge.sandbox.rules.accounts.partner_keys import PartnerKeys
-from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.accounts.registry import normalised
 from bridge.sandbox.rules.chat import delivery, stanzas
 from bridge.sandbox.rules.faults import Kind
 from bridge.sandbox.rules.outputs import FetchKeys, Output
@@ -62,7 +62,7 @@ class Gatekeeper:
         """A stanza came on a connection; one that is not logged in is not listened to."""
         sender = self.state.connections.get(connection)
         if sender is not None:
-            stanzas.take(self.state, sender, stanza, now)
+            stanzas.handle(self.state, sender, stanza, now)
         self.settle(now)
 
     def closed(self, connection: int, now: float) -> None:
@@ -81,12 +81,12 @@ class Gatekeeper:
     def settle(self, now: float) -> None:
         """Carry stanzas between people and server until nothing is under way."""
         state = self.state
-        while state.from_people or state.letters:
+        while state.from_people or state.to_people:
             if state.from_people:
                 sender, data = state.from_people.popleft()
-                stanzas.take(state, sender, decode(data), now)
+                stanzas.handle(state, sender, decode(data), now)
                 continue
-            receiver, data = state.letters.popleft()
+            receiver, data = state.to_people.popleft()
             person = state.people.get(receiver)
             try:
                 if person is not None:
@@ -115,7 +115,7 @@ class Gatekeeper:
         found = state.profile.service(service)
         if found is None:
             raise UnknownPerson(service)
-        written = normal(found, identifier)
+        written = normalised(found, identifier)
         jid = state.registry.person_jid(found, written)
         person: Person
         if external:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from bridge.errors import Misconfigured
 from bridge.ports import Clock, Random, Web
-from bridge.sandbox.connections import ServerKeys, Switchboard
+from bridge.sandbox.connections import Connections, ServerKeys
 from bridge.sandbox.control import api
 from bridge.sandbox.control.api import Changes, Control
 from bridge.sandbox.edges import partner_web
@@ -120,8 +120,8 @@ async def start(
                 opted_in=person.opted_in,
             )
         calls, changes = partner_web.Partner(gatekeeper, client, clock), Changes()
-        board = Switchboard(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
-        chat = ChatServer(board, clock, calls.call, changes.happened)
+        connections = Connections(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
+        chat = ChatServer(connections, clock, calls.call, changes.happened)
         control = Control(gatekeeper, clock, folder, changes, chat.perform)
         control_runner = web.AppRunner(api.application(control, keys.control_token))
         web_runner = web.AppRunner(partner_web.application(gatekeeper, calls, clock, chat.perform))
@@ -151,10 +151,9 @@ async def _listen(name: str, listen: Callable[[str, int], Awaitable[int]], host:
             what = f"port {port} on {host} is in use by another program."
             remedy = f"Stop that program, or set `{name}` to another port in {KEYS}; 0 takes a free one."
         else:
-            known = (
-                error.errno is not None and error.errno > 0
-            )  # asyncio wraps the system's reason in its own
-            why = os.strerror(error.errno) if known else "no such host"
+            code = error.errno or 0
+            # asyncio wraps the system's reason in a sentence of its own.
+            why = os.strerror(code) if code > 0 else "no such host"
             what = f"the sandbox can't listen on {host} ({why.lower()})."
             remedy = "Name an address of this machine with --bind; 127.0.0.1 is always one."
         raise Misconfigured(f"listener {name}", what, remedy, exit_code=LISTEN_EXIT_CODE) from error

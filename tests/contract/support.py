@@ -267,7 +267,7 @@ class SandboxControl:
 
     async def act(self, account: str, act: str, /, **parameters: Any) -> None:
         """Let something happen to an account at once."""
-        await self.call("POST", f"/accounts/{account}/acts/{act}", parameters)
+        await self.call("POST", f"/accounts/{account}/actions/{act}", parameters)
 
     async def advance(self, seconds: float) -> None:
         """Move the shared clock."""

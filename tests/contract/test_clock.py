@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.rules.reasons import LoggingIn
+from bridge.sandbox.rules.reasons import LoginRefusal
 from bridge.wire.vocabulary.info import OfflineDone
 from bridge.wire.vocabulary.iq import Result
 from bridge.wire.vocabulary.login import LoginFailure, Success
@@ -52,7 +52,7 @@ async def test_an_account_that_did_not_connect_is_un_enlisted_on_the_last_day_an
     await control.advance(days * DAY_S)
     outcome = await alice.log_in()
     assert isinstance(outcome, LoginFailure)
-    assert outcome.reason == running.variant.login[LoggingIn.UNKNOWN_ACCOUNT].word
+    assert outcome.reason == running.variant.login[LoginRefusal.UNKNOWN_ACCOUNT].word
     assert not (await control.account(alice.identifier))["enlisted"]
     before = alice.jid
     assert await alice.enlist() == before
@@ -89,7 +89,7 @@ async def test_a_token_of_yesterday_is_none_today(
     await control.advance(DAY_S)
     outcome = await alice.log_in(token=token)
     assert isinstance(outcome, LoginFailure)
-    assert outcome.reason == running.variant.login[LoggingIn.TOKEN_EXPIRED].word
+    assert outcome.reason == running.variant.login[LoginRefusal.TOKEN_EXPIRED].word
 
 
 async def test_a_session_unanswered_for_long_is_begun_anew_by_people(

@@ -10,7 +10,7 @@ from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.sandbox.rules.accounts.push import Forgery
 from bridge.sandbox.rules.faults import Kind
-from bridge.sandbox.rules.reasons import Ending, Sending
+from bridge.sandbox.rules.reasons import EndReason, SendRefusal
 from bridge.wire.vocabulary import UnknownStanza, iq
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.iq import Result
@@ -53,9 +53,9 @@ async def test_acknowledgements_come_twice_or_never(
     assert len(acks(alice, await send(alice, jid, "and on"))) == 1
 
 
-@pytest.mark.parametrize("condition", list(Sending), ids=lambda each: each.value)
+@pytest.mark.parametrize("condition", list(SendRefusal), ids=lambda each: each.value)
 async def test_a_message_is_refused_with_every_number(
-    alice: BareClient, control: SandboxControl, running: Running, condition: Sending
+    alice: BareClient, control: SandboxControl, running: Running, condition: SendRefusal
 ) -> None:
     mira, jid = await friend(control, alice)
     await control.fault("ack_error", account=alice.identifier, condition=condition.value)
@@ -116,14 +116,14 @@ async def test_a_live_connection_is_cut_inside_the_next_frame_or_closed_at_once(
         assert await alice.ended() is None
 
 
-@pytest.mark.parametrize("why", list(Ending), ids=lambda each: each.value)
+@pytest.mark.parametrize("why", list(EndReason), ids=lambda each: each.value)
 async def test_the_server_ends_a_connection_with_each_of_its_words(
-    alice: BareClient, control: SandboxControl, running: Running, why: Ending
+    alice: BareClient, control: SandboxControl, running: Running, why: EndReason
 ) -> None:
     await control.act(alice.identifier, "end", why=why.value)
     word = await alice.ended()
     assert word is not None and word.code == running.variant.endings[why]
-    assert word.conflict == (CONFLICT_REPLACED if why is Ending.REPLACED else None)
+    assert word.conflict == (CONFLICT_REPLACED if why is EndReason.REPLACED else None)
 
 
 async def test_a_silent_server_answers_the_next_ping_but_one(

@@ -172,7 +172,7 @@ async def someone(world: World, network: Network, program: Program) -> Someone:
     return made
 
 
-async def acquainted(user: User, someone: Someone) -> str:
+async def known_by(user: User, someone: Someone) -> str:
     """Each has read one text of the other; the portal."""
     portal = await user.start_chat(someone.contact)
     await user.client.send_text(portal, f"Hello {someone.contact.name}")
@@ -229,7 +229,7 @@ async def test_libsignal_writes_first_to_two_accounts_that_share_no_session(
 
 
 async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: User) -> None:
-    portal = await acquainted(ada, someone)
+    portal = await known_by(ada, someone)
     sealed = [await someone.seal(ada, f"shuffled {number}") for number in range(6)]
     for number in (5, 0, 3, 1, 4, 2):
         await someone.send(ada, sealed[number])
@@ -246,7 +246,7 @@ async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: U
 async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
     someone: Someone, ada: User
 ) -> None:
-    portal = await acquainted(ada, someone)
+    portal = await known_by(ada, someone)
     await ada.client.send_text(portal, "Say that again?")
     first = await someone.message()
     await someone.ask_again(ada, first, 1, with_keys=False)
@@ -266,7 +266,7 @@ async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
 async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_session(
     someone: Someone, ada: User
 ) -> None:
-    portal = await acquainted(ada, someone)
+    portal = await known_by(ada, someone)
     id = await someone.send(ada, spoiled(await someone.seal(ada, "Mumble")))
 
     async def asked(count: int) -> Stanza:
@@ -292,7 +292,7 @@ async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_sess
 async def test_a_long_conversation_in_any_order_loses_and_doubles_nothing(
     someone: Someone, ada: User
 ) -> None:
-    portal = await acquainted(ada, someone)
+    portal = await known_by(ada, someone)
     chance = random.Random(1)
     out: list[str] = []
     back: list[str] = []

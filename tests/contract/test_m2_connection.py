@@ -8,7 +8,7 @@ import pytest
 
 from bridge.errors import RemoteProtocolError
 from bridge.sandbox.edges.folder import load_variant
-from bridge.sandbox.rules.reasons import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import EndReason, LoginRefusal
 from bridge.wire.frame import encode as frame
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq
@@ -20,7 +20,7 @@ from tests.contract.conftest import NewClient
 from tests.contract.support import VARIANTS, Running, SandboxControl
 
 
-def word(running: Running, condition: LoggingIn) -> str:
+def word(running: Running, condition: LoginRefusal) -> str:
     return running.variant.login[condition].word
 
 
@@ -74,7 +74,7 @@ async def test_an_account_nobody_knows_must_enlist(new_client: NewClient, runnin
     client = new_client()
     await client.enlist()
     failure = await refusal(client, account_id=2**33 + 1)
-    assert failure.reason == word(running, LoggingIn.UNKNOWN_ACCOUNT)
+    assert failure.reason == word(running, LoginRefusal.UNKNOWN_ACCOUNT)
 
 
 async def test_a_login_with_another_key_than_enlisted_is_refused(
@@ -83,7 +83,7 @@ async def test_a_login_with_another_key_than_enlisted_is_refused(
     one, other = new_client(), new_client()
     await one.enlist()
     other.jid = one.jid
-    assert (await refusal(other)).reason == word(running, LoggingIn.BAD_TOKEN)
+    assert (await refusal(other)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
 async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
@@ -93,9 +93,9 @@ async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
     await client.enlist()
     now = int(running.clock.now())
     for changes, condition in (
-        ({"sub": "@somebody:hs.example"}, LoggingIn.BAD_TOKEN),
-        ({"aud": "elsewhere"}, LoggingIn.BAD_TOKEN),
-        ({"iat": now - 400, "exp": now - 90}, LoggingIn.TOKEN_EXPIRED),
+        ({"sub": "@somebody:hs.example"}, LoginRefusal.BAD_TOKEN),
+        ({"aud": "elsewhere"}, LoginRefusal.BAD_TOKEN),
+        ({"iat": now - 400, "exp": now - 90}, LoginRefusal.TOKEN_EXPIRED),
     ):
         failure = await refusal(client, token=client.token(**changes).encode())
         assert failure.reason == word(running, condition)
@@ -107,7 +107,7 @@ async def test_a_token_counts_for_one_connection(new_client: NewClient, running:
     token = client.token().encode()
     assert isinstance(await client.log_in(token=token), Success)
     await client.close()
-    assert (await refusal(client, token=token)).reason == word(running, LoggingIn.BAD_TOKEN)
+    assert (await refusal(client, token=token)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
 async def test_an_old_program_is_told_so(new_client: NewClient, running: Running) -> None:
@@ -115,7 +115,7 @@ async def test_an_old_program_is_told_so(new_client: NewClient, running: Running
     await client.enlist()
     primary, secondary, tertiary = running.profile.chat.protocol_version
     failure = await refusal(client, version=(primary, secondary, tertiary - 1))
-    assert failure.reason == word(running, LoggingIn.OUTDATED)
+    assert failure.reason == word(running, LoginRefusal.OUTDATED)
 
 
 async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
@@ -123,9 +123,9 @@ async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
 ) -> None:
     await control.act(alice.identifier, "ban", seconds=500)
     ending = await alice.ended()
-    assert ending is not None and ending.code == running.variant.endings[Ending.ENDED]
+    assert ending is not None and ending.code == running.variant.endings[EndReason.ENDED]
     failure = await refusal(alice)
-    assert failure.reason == word(running, LoggingIn.BANNED_FOR_NOW)
+    assert failure.reason == word(running, LoginRefusal.BANNED_FOR_NOW)
     assert 490 <= int(failure.details["expire"]) <= 500
     await control.act(alice.identifier, "ban", seconds=0)
     assert isinstance(await alice.log_in(), Success)
@@ -135,18 +135,18 @@ async def test_a_locked_account_and_a_removed_partner_are_refused(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.act(alice.identifier, "lock")
-    assert (await refusal(alice)).reason == word(running, LoggingIn.LOCKED)
+    assert (await refusal(alice)).reason == word(running, LoginRefusal.LOCKED)
     await control.act(alice.identifier, "lock", on=False)
     await control.registry(partner_registered=False)
     failure = await refusal(alice)
     await control.registry(partner_registered=True)
-    assert failure.reason == word(running, LoggingIn.PARTNER_REMOVED)
+    assert failure.reason == word(running, LoginRefusal.PARTNER_REMOVED)
     assert isinstance(await alice.log_in(), Success)
 
 
-@pytest.mark.parametrize("condition", list(LoggingIn), ids=lambda each: each.value)
+@pytest.mark.parametrize("condition", list(LoginRefusal), ids=lambda each: each.value)
 async def test_every_refusal_of_a_login_can_be_had_on_demand(
-    new_client: NewClient, control: SandboxControl, running: Running, condition: LoggingIn
+    new_client: NewClient, control: SandboxControl, running: Running, condition: LoginRefusal
 ) -> None:
     client = new_client()
     await client.enlist()
@@ -165,7 +165,7 @@ async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
     assert isinstance(await second.log_in(), Success)
     ending = await alice.ended()
     assert ending is not None
-    assert (ending.code, ending.conflict) == (running.variant.endings[Ending.REPLACED], CONFLICT_REPLACED)
+    assert (ending.code, ending.conflict) == (running.variant.endings[EndReason.REPLACED], CONFLICT_REPLACED)
     assert isinstance(await second.ask(iq.ping), Result)
 
 

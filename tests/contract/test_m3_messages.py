@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.ids import Jid
-from bridge.sandbox.rules.reasons import Sending
+from bridge.sandbox.rules.reasons import SendRefusal
 from bridge.wire.vocabulary.ack import RECEIPT, Ack
 from bridge.wire.vocabulary.chatstate import ChatState
 from bridge.wire.vocabulary.message import Message
@@ -80,7 +80,7 @@ async def test_the_server_passes_on_the_same_id_twice_and_the_person_tells_them_
 async def test_messages_to_nobody_and_to_other_devices_look_the_same(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
-    code = running.variant.acks[Sending.NOT_REACHABLE].code
+    code = running.variant.acks[SendRefusal.NOT_REACHABLE].code
     shy = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Shy")
     angry = await control.add_person("whatsapp", f"+48{alice.jid.user}", "Angry")
     jids = [Jid.parse(shy["jid"]), Jid.parse(angry["jid"])]
@@ -106,7 +106,7 @@ async def test_a_malformed_message_is_refused_and_the_connection_goes_on(
     assert person is not None
     stanza = Message("bad", person.jid, "msg", b"x").to_stanza("to")
     await alice.send(replace(stanza, content=()))
-    assert (await alice.acked("bad")).error == running.variant.acks[Sending.MALFORMED].code
+    assert (await alice.acked("bad")).error == running.variant.acks[SendRefusal.MALFORMED].code
     assert await alice.count() == 20
 
 
@@ -119,7 +119,7 @@ async def test_a_restricted_account_keeps_its_chats_but_starts_no_new_one(
     await control.act(alice.identifier, "restrict")
     assert (await alice.write(Jid.parse(one["jid"]), "again")).error is None
     refused = await alice.write(Jid.parse(other["jid"]), "hello")
-    assert refused.error == running.variant.acks[Sending.RESTRICTED].code
+    assert refused.error == running.variant.acks[SendRefusal.RESTRICTED].code
 
 
 async def test_one_read_receipt_for_several_messages_reaches_the_account_and_the_person(

@@ -8,7 +8,7 @@ import pytest
 
 from bridge.e2ee.errors import BadMessage, Duplicate
 from bridge.ids import Jid
-from bridge.sandbox.rules.faults import with_a_bad_mac
+from bridge.sandbox.rules.faults import corrupt_mac
 from bridge.wire.vocabulary.keys import PublicBundle
 from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.notification import IdentityChanged
@@ -89,7 +89,7 @@ async def test_a_person_asks_for_what_it_cannot_read_first_without_then_with_key
     mira, jid = await friend(control, alice)
     await alice.write(jid, "a session begins")
     message = alice.seal(jid, "garbled")
-    spoiled = with_a_bad_mac(message.kind, message.ciphertext)
+    spoiled = corrupt_mac(message.kind, message.ciphertext)
     garbled = Message(message.id, jid, message.kind, spoiled)
     await alice.send(garbled.to_stanza("to"))
     first = await alice.next(RetryReceipt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.rules.reasons import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import EndReason, LoginRefusal
 from bridge.wire.vocabulary import people
 from bridge.wire.vocabulary.iq import Failure, IqError, Result
 from bridge.wire.vocabulary.keys import PublicBundle
@@ -81,10 +81,10 @@ async def test_a_deletion_removes_everything_and_frees_the_identifier(
     answer = await alice.ask(lambda id: people.request(id, people.Delete(), alice.names))
     assert isinstance(answer, Result)
     ending = await alice.ended()
-    assert ending is not None and ending.code == running.variant.endings[Ending.ENDED]
+    assert ending is not None and ending.code == running.variant.endings[EndReason.ENDED]
     failure = await alice.log_in()
     assert isinstance(failure, LoginFailure)
-    assert failure.reason == running.variant.login[LoggingIn.UNKNOWN_ACCOUNT].word
+    assert failure.reason == running.variant.login[LoginRefusal.UNKNOWN_ACCOUNT].word
     before = alice.jid
     assert await alice.enlist() != before
 

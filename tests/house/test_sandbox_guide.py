@@ -6,9 +6,9 @@ import re
 
 from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.rules.accounts.push import Forgery
-from bridge.sandbox.rules.actions import ACTS
+from bridge.sandbox.rules.actions import ACTIONS
 from bridge.sandbox.rules.faults import Kind
-from bridge.sandbox.rules.reasons import Ending, Sending
+from bridge.sandbox.rules.reasons import EndReason, SendRefusal
 from bridge.sandbox.rules.variant import DEFAULT
 from tests.house.source import ROOT, modules, text_of
 
@@ -26,16 +26,16 @@ def test_every_fault_is_in_the_guide_and_no_other() -> None:
     assert list(rows("Faults")) == [kind.value for kind in Kind]
 
 
-def test_every_act_is_in_the_guide_and_no_other() -> None:
-    assert list(rows("Acts")) == list(ACTS)
+def test_every_action_is_in_the_guide_and_no_other() -> None:
+    assert list(rows("Actions")) == list(ACTIONS)
 
 
 def test_the_choices_of_an_act_or_a_fault_are_in_its_row() -> None:
-    faults, acts = rows("Faults"), rows("Acts")
+    faults, actions = rows("Faults"), rows("Actions")
     for row, choices in (
-        (acts["end"], Ending),
-        (acts["forged_push"], Forgery),
-        (faults["ack_error"], Sending),
+        (actions["end"], EndReason),
+        (actions["forged_push"], Forgery),
+        (faults["ack_error"], SendRefusal),
     ):
         assert [choice.value for choice in choices if f"`{choice.value}`" not in row] == []
 

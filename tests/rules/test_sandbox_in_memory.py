@@ -39,13 +39,13 @@ def test_a_login_and_a_message_pass_through_frames_and_noise_in_memory() -> None
     world = Memory()
     user, person = met(world)
     user.log_in()
-    assert user.words == [Success(int(NOW)), OfflinePreview(0), OfflineDone(0)]
+    assert user.seen == [Success(int(NOW)), OfflinePreview(0), OfflineDone(0)]
     user.send(iq.ping("1"))
-    assert user.words[-1] == Result("1")
+    assert user.seen[-1] == Result("1")
     person.write(user.jid, "hello", world.now)
     world.gatekeeper.settle(world.now)
     world.carry()
-    (message,) = [word for word in user.words if isinstance(word, Message)]
+    (message,) = [word for word in user.seen if isinstance(word, Message)]
     assert (message.peer, message.kind, message.t, message.notify) == (person.jid, "pkmsg", int(NOW), "Mira")
 
 
@@ -72,12 +72,12 @@ def test_the_older_connection_is_hung_up_after_its_last_word() -> None:
     world = Memory()
     user, _ = met(world)
     user.log_in()
-    older, words = user.line, user.words
+    older, seen = user.link, user.seen
     second = world.user(user.identifier)
     second.jid, second.static, second.own = user.jid, user.static, user.own
     second._tokens = 100
     second.log_in()
-    assert isinstance(words[-1], StreamError)
+    assert isinstance(seen[-1], StreamError)
     assert world.hung_up == [older]
 
 
@@ -88,7 +88,7 @@ def test_a_login_waits_for_the_partners_keys_and_goes_on_with_them() -> None:
     before = world.key_fetches
     user.log_in()
     assert world.key_fetches == before + 1
-    assert user.words[0] == Success(int(NOW))
+    assert user.seen[0] == Success(int(NOW))
 
 
 def test_account_numbers_are_longer_than_32_bits_and_outlive_a_restart() -> None:
@@ -106,4 +106,4 @@ def test_upload_questions_reach_the_directory() -> None:
     user, person = met(world)
     user.log_in()
     user.send(upload("7", person.keyring.make(1)))
-    assert isinstance(user.words[-1], iq.Failure), "the keys are somebody else's"
+    assert isinstance(user.seen[-1], iq.Failure), "the keys are somebody else's"

@@ -7,10 +7,10 @@ import pytest
 from bridge.e2ee.message import read_message, read_prekey_message
 from bridge.ids import Jid
 from bridge.sandbox.people.keyring import Keyring
-from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.accounts.registry import normalised
 from bridge.sandbox.rules.chat.mailbox import Entry, Key, Mailbox
 from bridge.sandbox.rules.chat.prekeys import Directory
-from bridge.sandbox.rules.faults import Faults, Kind, with_a_bad_mac
+from bridge.sandbox.rules.faults import Faults, Kind, corrupt_mac
 from bridge.sandbox.rules.rate_limit import Buckets
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.iq import IqError
@@ -107,7 +107,7 @@ SPELLINGS = [
 def test_a_person_has_one_spelling(service: str, written: str, expected: str) -> None:
     found = make_world().profile.service(service)
     assert found is not None
-    assert normal(found, written) == expected == normal(found, expected)
+    assert normalised(found, written) == expected == normalised(found, expected)
 
 
 def directory(count: int = 3) -> tuple[Directory, Keyring]:
@@ -180,7 +180,7 @@ def test_a_spoiled_mac_is_all_that_is_spoiled(answered: bool) -> None:
         other.read(one.seal())
         one.read(other.seal())
     kind, ciphertext = one.seal()
-    spoiled = with_a_bad_mac(kind, ciphertext)
+    spoiled = corrupt_mac(kind, ciphertext)
     before, after = [
         read_prekey_message(data).message if kind == "pkmsg" else read_message(data)
         for data in (ciphertext, spoiled)

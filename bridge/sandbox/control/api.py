@@ -7,7 +7,7 @@
     PATCH  /registry                 {"blocked", "not_eligible", "minimum_version", "partner_registered"}
     GET    /faults, POST /faults     {"kind", "account"?, "times"?, "parameters"?} -> {"number"}
     DELETE /faults, /faults/{number}
-    POST   /accounts/{member}/acts/{act}   parameters of ``rules.actions``
+    POST   /accounts/{member}/actions/{action}   parameters of ``rules.actions``
     ...    /people...                see ``people`` and ``external_people``
 
 Members are named by internal identifier, or by the visible one where only one has it. Errors are
@@ -96,7 +96,7 @@ def application(control: Control, token: str) -> web.Application:
     routes.add_post("/faults", _bound(control, _arm))
     routes.add_delete("/faults", _bound(control, _clear))
     routes.add_delete("/faults/{number}", _bound(control, _clear))
-    routes.add_post("/accounts/{member}/acts/{act}", _bound(control, _act))
+    routes.add_post("/accounts/{member}/actions/{action}", _bound(control, _action))
     people.add_routes(routes, control.gatekeeper, control.clock, control.settle)
     external_people.add_routes(routes, control.gatekeeper, control.settle)
     return made
@@ -121,7 +121,7 @@ def _guard(token: str) -> Any:
             return await handler(request)
         except UnknownPerson as unknown:
             raise refuse(f"there is no person or service {unknown}", 404) from None
-        except actions.ActRefused as refused:
+        except actions.ActionRefused as refused:
             raise refuse(str(refused), 409) from None
 
     return guard
@@ -230,14 +230,14 @@ async def _clear(control: Control, request: web.Request) -> Any:
     return {}
 
 
-async def _act(control: Control, request: web.Request) -> Any:
-    state, name = control.state, request.match_info["act"]
+async def _action(control: Control, request: web.Request) -> Any:
+    state, name = control.state, request.match_info["action"]
     account = state.registry.accounts.get(member(state, request.match_info["member"]))
-    act = actions.ACTS.get(name)
-    if account is None or act is None:
-        raise refuse(f"acts on accounts are {', '.join(actions.ACTS)}", 404)
+    action = actions.ACTIONS.get(name)
+    if account is None or action is None:
+        raise refuse(f"actions on accounts are {', '.join(actions.ACTIONS)}", 404)
     parameters = (await read_body(request)).parameters()
-    act(actions.Doing(state, account, control.clock.now(), parameters))
+    action(actions.Call(state, account, control.clock.now(), parameters))
     control.settle()
     return {}
 

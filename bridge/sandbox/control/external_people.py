@@ -1,4 +1,4 @@
-"""The part of the control API for people whose client is a program outside, such as libsignal.
+"""The part of the control API for people whose client is another program, such as libsignal.
 
 The program holds the keys; here its words become stanzas in bytes and the server's stanzas become
 JSON. Bytes are hexadecimal throughout.
@@ -33,10 +33,10 @@ from bridge.wire.vocabulary.message import Kind, Message
 from bridge.wire.vocabulary.notification import IdentityChanged, KeysLow
 from bridge.wire.vocabulary.receipt import Receipt, RetryReceipt
 
-Act = Callable[["Outside", Body], dict[str, Any]]
+Handler = Callable[["ExternalClient", Body], dict[str, Any]]
 
 
-class Outside:
+class ExternalClient:
     """A program's words in the place of its person."""
 
     def __init__(self, gatekeeper: Gatekeeper, person: Person, settle: Callable[[], float]) -> None:
@@ -74,33 +74,35 @@ class Outside:
 def add_routes(routes: web.UrlDispatcher, gatekeeper: Gatekeeper, settle: Callable[[], float]) -> None:
     """All routes for external people."""
 
-    def acting(act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def bound(handle: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             person = gatekeeper.person(str(member(gatekeeper.state, request.match_info["member"])))
             if isinstance(person, SimulatedPerson):
-                raise refuse("this person's client is here, not outside", 409)
-            return web.json_response(act(Outside(gatekeeper, person, settle), await read_body(request)))
+                raise refuse("this person's client is inside the sandbox", 409)
+            return web.json_response(
+                handle(ExternalClient(gatekeeper, person, settle), await read_body(request))
+            )
 
         return handler
 
-    for act in (_keys, _bundle, _send, _receipt, _retry, _inbox):
-        routes.add_post(f"/people/{{member}}/{act.__name__.strip('_')}", acting(act))
+    for handle in (_keys, _bundle, _send, _receipt, _retry, _inbox):
+        routes.add_post(f"/people/{{member}}/{handle.__name__.strip('_')}", bound(handle))
 
 
-def _keys(outside: Outside, body: Body) -> dict[str, Any]:
+def _keys(client: ExternalClient, body: Body) -> dict[str, Any]:
     uploaded = UploadedKeys(
         body.whole("registration_id"),
         body.data("identity"),
         _read_signed(body.inner("signed")),
         tuple(PublicPreKey(each.whole("id"), each.data("public")) for each in body.bodies("one_time")),
     )
-    answer = outside.ask(prekeys.upload(outside.new_id(), uploaded))
+    answer = client.ask(prekeys.upload(client.new_id(), uploaded))
     return {"error": _error(answer)}
 
 
-def _bundle(outside: Outside, body: Body) -> dict[str, Any]:
-    of = outside.member(body.text("of"))
-    answer = outside.ask(prekeys.fetch(outside.new_id(), [of]))
+def _bundle(client: ExternalClient, body: Body) -> dict[str, Any]:
+    of = client.member(body.text("of"))
+    answer = client.ask(prekeys.fetch(client.new_id(), [of]))
     found = None if answer is None else iq.parse(answer)
     if not isinstance(found, iq.Result):
         return {"error": _error(answer)}
@@ -108,47 +110,47 @@ def _bundle(outside: Outside, body: Body) -> dict[str, Any]:
     return {"error": bundle.code} if isinstance(bundle, iq.IqError) else _bundle_json(bundle)
 
 
-def _send(outside: Outside, body: Body) -> dict[str, Any]:
+def _send(client: ExternalClient, body: Body) -> dict[str, Any]:
     kind: Kind = "pkmsg" if body.text("kind") == "pkmsg" else "msg"
     carried = Message(
         body.text("id"),
-        outside.member(body.text("to")),
+        client.member(body.text("to")),
         kind,
         body.data("ciphertext"),
         count=body.whole("count", 0),
     )
-    outside.say(carried.to_stanza("to"))
-    answer = outside.take(lambda came: (came.tag, came.attributes.get("id")) == ("ack", carried.id))
+    client.say(carried.to_stanza("to"))
+    answer = client.take(lambda came: (came.tag, came.attributes.get("id")) == ("ack", carried.id))
     return {"error": None if answer is None else answer.attributes.get("error")}
 
 
-def _receipt(outside: Outside, body: Body) -> dict[str, Any]:
-    to = outside.member(body.text("to"))
+def _receipt(client: ExternalClient, body: Body) -> dict[str, Any]:
+    to = client.member(body.text("to"))
     ids = tuple(body.texts("ids"))
     if not ids:
         raise refuse("ids is missing")
-    outside.say(Receipt(ids, to, body.optional_text("type")).to_stanza("to"))
+    client.say(Receipt(ids, to, body.optional_text("type")).to_stanza("to"))
     return {}
 
 
-def _retry(outside: Outside, body: Body) -> dict[str, Any]:
+def _retry(client: ExternalClient, body: Body) -> dict[str, Any]:
     given = body.values.get("keys")
     registration_id = body.whole("registration_id")
     word = RetryReceipt(
         body.text("id"),
-        outside.member(body.text("to")),
+        client.member(body.text("to")),
         body.whole("count", 1),
         registration_id,
         None if given is None else _read_bundle(body.inner("keys"), registration_id),
         body.whole("t", 0) or None,
     )
-    outside.say(word.to_stanza("to"))
+    client.say(word.to_stanza("to"))
     return {}
 
 
-def _inbox(outside: Outside, _body: Body) -> dict[str, Any]:
-    inbox, outside.person.inbox = outside.person.inbox, []
-    return {"stanzas": [_stanza_json(outside.gatekeeper, each) for each in inbox]}
+def _inbox(client: ExternalClient, _body: Body) -> dict[str, Any]:
+    inbox, client.person.inbox = client.person.inbox, []
+    return {"stanzas": [_stanza_json(client.gatekeeper, each) for each in inbox]}
 
 
 def _error(answer: Stanza | None) -> int | None:

@@ -33,8 +33,8 @@ from bridge.sandbox.rules.person import Person
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a simulated person is asked to do."""
+class PersonCall:
+    """A request that a simulated person acts on."""
 
     gatekeeper: Gatekeeper
     person: SimulatedPerson
@@ -46,7 +46,7 @@ class Asked:
         return member(self.gatekeeper.state, self.body.text(name))
 
 
-Act = Callable[[Asked], dict[str, Any]]
+Handler = Callable[[PersonCall], dict[str, Any]]
 
 
 def add_routes(
@@ -84,23 +84,23 @@ def add_routes(
         settle()
         return web.json_response(summary(person))
 
-    def acting(act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def handler(request: web.Request) -> web.Response:
+    def bound(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer_request(request: web.Request) -> web.Response:
             person = person_of(request)
             if not isinstance(person, SimulatedPerson):
                 raise refuse("this person's client is a program outside", 409)
-            answer = act(Asked(gatekeeper, person, await read_body(request), clock.now()))
+            answer = handler(PersonCall(gatekeeper, person, await read_body(request), clock.now()))
             settle()
             return web.json_response(answer)
 
-        return handler
+        return answer_request
 
     routes.add_get("/people", everybody)
     routes.add_post("/people", add)
     routes.add_get("/people/{member}", show)
     routes.add_patch("/people/{member}", change)
-    for act in (_write, _read, _type, _ask_again, _reinstall, _rotate, _forget_sessions, _block):
-        routes.add_post(f"/people/{{member}}/{act.__name__.strip('_')}", acting(act))
+    for handler in (_write, _read, _type, _ask_again, _reinstall, _rotate, _forget_sessions, _block):
+        routes.add_post(f"/people/{{member}}/{handler.__name__.strip('_')}", bound(handler))
 
 
 def summary(person: Person) -> dict[str, Any]:
@@ -122,13 +122,13 @@ def whole(person: Person) -> dict[str, Any]:
     if not isinstance(person, SimulatedPerson):
         return summary(person)
     identity = person.keyring.own.identity.public.hex()
-    return {**summary(person), "identity": identity, **person.chats.to_json()}
+    return {**summary(person), "identity": identity, **person.history.to_json()}
 
 
 def _change(gatekeeper: Gatekeeper, person: Person, body: Body, now: float) -> None:
     person.name = body.text("name", person.name)
     person.answers_pings = body.flag("answers_pings", person.answers_pings)
-    reachability.opt(gatekeeper.state, person.jid, body.flag("opted_in", person.opted_in), now)
+    reachability.set_opted_in(gatekeeper.state, person.jid, body.flag("opted_in", person.opted_in), now)
     if isinstance(person, SimulatedPerson):
         if "answer" in body.values:
             person.answer = body.optional_text("answer")
@@ -140,51 +140,49 @@ def _change(gatekeeper: Gatekeeper, person: Person, body: Body, now: float) -> N
     person.online = online
 
 
-def _write(asked: Asked) -> dict[str, Any]:
-    to, body = asked.member("to"), asked.body
+def _write(call: PersonCall) -> dict[str, Any]:
+    to, body = call.member("to"), call.body
     texts = body.texts("texts") or [body.text("text")]
     reply_to = body.optional_text("reply_to")
-    return {"ids": [asked.person.write(to, text, asked.now, reply_to=reply_to) for text in texts]}
+    return {"ids": [call.person.write(to, text, call.now, reply_to=reply_to) for text in texts]}
 
 
-def _read(asked: Asked) -> dict[str, Any]:
-    asked.person.read(asked.member("sender"), asked.body.texts("ids"))
+def _read(call: PersonCall) -> dict[str, Any]:
+    call.person.read(call.member("sender"), call.body.texts("ids"))
     return {}
 
 
-def _type(asked: Asked) -> dict[str, Any]:
-    asked.person.type_(asked.member("to"), asked.body.flag("composing", True))
+def _type(call: PersonCall) -> dict[str, Any]:
+    call.person.type_(call.member("to"), call.body.flag("composing", True))
     return {}
 
 
-def _ask_again(asked: Asked) -> dict[str, Any]:
-    body = asked.body
+def _ask_again(call: PersonCall) -> dict[str, Any]:
+    body = call.body
     with_keys = body.flag("with_keys", False)
-    asked.person.ask_again(
-        asked.member("sender"), body.text("id"), body.whole("count", 1), with_keys=with_keys
-    )
+    call.person.ask_again(call.member("sender"), body.text("id"), body.whole("count", 1), with_keys=with_keys)
     return {}
 
 
-def _reinstall(asked: Asked) -> dict[str, Any]:
-    asked.person.reinstall()
-    return {"identity": asked.person.keyring.own.identity.public.hex()}
+def _reinstall(call: PersonCall) -> dict[str, Any]:
+    call.person.reinstall()
+    return {"identity": call.person.keyring.own.identity.public.hex()}
 
 
-def _rotate(asked: Asked) -> dict[str, Any]:
-    asked.person.rotate(forget_old=asked.body.flag("forget_old", False))
+def _rotate(call: PersonCall) -> dict[str, Any]:
+    call.person.rotate(forget_old=call.body.flag("forget_old", False))
     return {}
 
 
-def _forget_sessions(asked: Asked) -> dict[str, Any]:
-    asked.person.forget_sessions()
+def _forget_sessions(call: PersonCall) -> dict[str, Any]:
+    call.person.forget_sessions()
     return {}
 
 
-def _block(asked: Asked) -> dict[str, Any]:
-    other = asked.member("member")
-    if asked.body.flag("on", True):
-        asked.person.blocked.add(other)
+def _block(call: PersonCall) -> dict[str, Any]:
+    other = call.member("member")
+    if call.body.flag("on", True):
+        call.person.blocked.add(other)
     else:
-        asked.person.blocked.discard(other)
+        call.person.blocked.discard(other)
     return {}

@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from bridge.ports import Clock
-from bridge.sandbox.connections import HangUp, Switchboard, Write
+from bridge.sandbox.connections import Connections, HangUp, Write
 from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
 
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 2.0
 """How long last words may take to leave."""
 
-Outside = Callable[[FetchKeys | WakeUp], Awaitable[None]]
+CallPartner = Callable[[FetchKeys | WakeUp], Awaitable[None]]
 """Does what needs a call to the partner."""
 
 
@@ -23,9 +23,9 @@ class ChatServer:
     """Listens, and moves bytes. ``on_change`` is called after everything that happened."""
 
     def __init__(
-        self, board: Switchboard, clock: Clock, outside: Outside, on_change: Callable[[], None]
+        self, connections: Connections, clock: Clock, call_partner: CallPartner, on_change: Callable[[], None]
     ) -> None:
-        self._board, self._clock, self._outside = board, clock, outside
+        self._connections, self._clock, self._call_partner = connections, clock, call_partner
         self._on_change = on_change
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,31 +47,31 @@ class ChatServer:
 
     def perform(self) -> None:
         """Do what the rules put out. Call it after every call of a rule."""
-        for doing in self._board.take_doings(self._clock.now()):
-            match doing:
+        for effect in self._connections.take_effects(self._clock.now()):
+            match effect:
                 case WakeUp():
-                    self._spawn(self._wake(doing))
+                    self._spawn(self._wake(effect))
                 case Write():
-                    self._write(doing)
+                    self._write(effect)
                 case HangUp():
-                    self._hang_up(doing)
+                    self._hang_up(effect)
         self._on_change()
 
-    def _write(self, doing: Write) -> None:
-        writer = self._writers.get(doing.connection)
+    def _write(self, effect: Write) -> None:
+        writer = self._writers.get(effect.connection)
         if writer is not None:
-            writer.write(doing.data)
+            writer.write(effect.data)
 
-    def _hang_up(self, doing: HangUp) -> None:
-        writer = self._writers.pop(doing.connection, None)
+    def _hang_up(self, effect: HangUp) -> None:
+        writer = self._writers.pop(effect.connection, None)
         if writer is None:
             return
-        if doing.at_once:
+        if effect.at_once:
             writer.transport.abort()
         writer.close()
 
-    async def _wake(self, doing: WakeUp) -> None:
-        await self._outside(doing)
+    async def _wake(self, effect: WakeUp) -> None:
+        await self._call_partner(effect)
         self._on_change()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -84,7 +84,7 @@ class ChatServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._keep(asyncio.current_task())
-        number = self._board.open(self._clock.now())
+        number = self._connections.open(self._clock.now())
         self._writers[number] = writer
         try:
             while data := await reader.read(READ_BYTES):
@@ -94,16 +94,16 @@ class ChatServer:
         except OSError:
             pass  # the connection is lost; that is said below
         finally:
-            self._board.lost(number, self._clock.now())
+            self._connections.lost(number, self._clock.now())
             self.perform()
             await self._finish(writer)
 
     async def _received(self, number: int, data: bytes) -> None:
-        needed = self._board.receive(number, data, self._clock.now())
+        needed = self._connections.receive(number, data, self._clock.now())
         self.perform()
         while needed is not None:
-            await self._outside(needed)
-            needed = self._board.resume(number, self._clock.now(), may_fetch=False)
+            await self._call_partner(needed)
+            needed = self._connections.resume(number, self._clock.now(), may_fetch=False)
             self.perform()
 
     async def _finish(self, writer: asyncio.StreamWriter) -> None:

@@ -57,7 +57,7 @@ class Sent:
 
 
 @dataclass
-class Chats:
+class History:
     """All of one person's, in the order they happened."""
 
     received: list[Received] = field(default_factory=list)

@@ -11,7 +11,7 @@ from bridge.e2ee.errors import Duplicate
 from bridge.e2ee.session import Record
 from bridge.ids import Jid
 from bridge.profile import Limits
-from bridge.sandbox.people.history import Chats, Received, Sent
+from bridge.sandbox.people.history import History, Received, Sent
 from bridge.sandbox.people.keyring import Keyring
 from bridge.wire import payload
 from bridge.wire.stanza import Stanza
@@ -30,16 +30,16 @@ NEW_SESSION_S = 3600.0
 
 
 @dataclass
-class Writing:
-    """Sessions by peer; ``asked_for`` are questions for keys by the question's id."""
+class Sessions:
+    """Sessions by peer; ``key_queries`` are questions for keys by the question's id."""
 
     rng: Rng
     keyring: Keyring
-    chats: Chats
+    history: History
     limits: Limits
     send: Callable[[Stanza], None]
     records: dict[Jid, Record] = field(default_factory=dict)
-    asked_for: dict[str, Jid] = field(default_factory=dict)
+    key_queries: dict[str, Jid] = field(default_factory=dict)
     waiting: dict[Jid, list[tuple[Sent, int]]] = field(default_factory=dict)
     """Messages that wait for their recipient's keys, with the ``count`` they are sent with."""
     renewed_at: dict[Jid, float] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Writing:
         author = str(to) if reply_to is not None else None
         plain = payload.TextPayload(text, reply_to, author, "" if reply_to is not None else None)
         written = Sent(to, self.new_id(), text, plain.to_bytes())
-        self.chats.keep_sent(written)
+        self.history.keep_sent(written)
         self._seal_or_wait(written, 0, now)
         return written.id
 
@@ -67,14 +67,14 @@ class Writing:
         try:
             opened = session.open(record, own, carried.kind, carried.ciphertext, self.keyring, self.rng, now)
         except Duplicate:
-            self.chats.dropped += 1
+            self.history.dropped += 1
             return False
         content = payload.parse(payload.unpad(opened.plaintext))
         self.records[carried.peer] = opened.record
         if opened.spent_prekey is not None:
             self.keyring.one_time_keys.pop(opened.spent_prekey, None)
         if opened.identity_changed:
-            self.chats.identity_changes.append(carried.peer)
+            self.history.identity_changes.append(carried.peer)
         held.state, held.kind = "read", "text"
         if isinstance(content, payload.TextPayload):
             held.text, held.reply_to = content.text, content.reply_id
@@ -84,37 +84,37 @@ class Writing:
             held.kind = content.kind
         return True
 
-    def asked_again(self, asked: RetryReceipt, now: float) -> None:
+    def on_retry_receipt(self, asked: RetryReceipt, now: float) -> None:
         """Answer a retry receipt with the same id and new bytes (dossier 4.8)."""
-        sent = self.chats.find_sent(asked.peer, asked.id)
+        sent = self.history.find_sent(asked.peer, asked.id)
         if sent is None or sent.answered_retries >= self.limits.retry_answers:
             return
         sent.answered_retries += 1
         if asked.keys is not None:
-            self._begin(asked.peer, asked.keys, now)
+            self._start_session(asked.peer, asked.keys, now)
         elif asked.count > 1 and self._may_renew(asked.peer, now):
             self.renew(asked.peer)
         self._seal_or_wait(sent, asked.count, now)
 
-    def told(self, word: Receipt) -> None:
+    def on_receipt(self, word: Receipt) -> None:
         """Somebody received or read messages of ours."""
         for id in word.ids:
-            sent = self.chats.find_sent(word.peer, id)
+            sent = self.history.find_sent(word.peer, id)
             if sent is not None and word.type == READ:
                 sent.read += 1
             elif sent is not None and word.type is None:
                 sent.delivered += 1
 
-    def acknowledged(self, word: Ack) -> None:
+    def on_ack(self, word: Ack) -> None:
         """The server took or refused a message."""
-        sent = self.chats.find_sent(word.peer, word.id) if word.cls == ack.MESSAGE else None
+        sent = self.history.find_sent(word.peer, word.id) if word.cls == ack.MESSAGE else None
         if sent is not None:
             sent.state = "accepted" if word.error is None else "refused"
             sent.error, sent.t = word.error, word.t if sent.t is None else sent.t
 
-    def answered(self, word: Result | Failure, now: float) -> None:
+    def on_answer(self, word: Result | Failure, now: float) -> None:
         """Keys came, or did not."""
-        peer = self.asked_for.pop(word.id, None)
+        peer = self.key_queries.pop(word.id, None)
         if peer is None:
             return
         found = prekeys.parse_fetch(word).get(peer) if isinstance(word, Result) else None
@@ -123,7 +123,7 @@ class Writing:
             for sent, _ in waiting:
                 sent.state, sent.error = "refused", None if found is None else found.code
             return
-        self._begin(peer, found, now)
+        self._start_session(peer, found, now)
         for sent, count in waiting:
             self._seal_or_wait(sent, count, now)
 
@@ -138,7 +138,7 @@ class Writing:
         if record is None or sent.to in self.waiting or not session.can_seal(record, now):
             if sent.to not in self.waiting:
                 question = self.new_id()
-                self.asked_for[question] = sent.to
+                self.key_queries[question] = sent.to
                 self.send(prekeys.fetch(question, [sent.to]))
             self.waiting.setdefault(sent.to, []).append((sent, count))
             return
@@ -149,7 +149,7 @@ class Writing:
         carried = Message(sent.id, sent.to, sealed.kind, sealed.ciphertext, count=count)
         self.send(carried.to_stanza("to"))
 
-    def _begin(self, peer: Jid, keys: PublicBundle, now: float) -> None:
+    def _start_session(self, peer: Jid, keys: PublicBundle, now: float) -> None:
         bundle = PreKeyBundle(**vars(keys))
         record = self.records.get(peer)
         self.records[peer] = session.start(record, self.keyring.own, bundle, self.rng, now)

@@ -13,9 +13,9 @@ from bridge.e2ee.errors import NoSession, UnknownPreKey
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
 from bridge.profile import Limits
-from bridge.sandbox.people.history import Chats, Received
+from bridge.sandbox.people.history import History, Received
 from bridge.sandbox.people.keyring import Keyring
-from bridge.sandbox.people.sessions import Writing
+from bridge.sandbox.people.sessions import Sessions
 from bridge.sandbox.rules.person import Person
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import parse, prekeys
@@ -41,21 +41,21 @@ class SimulatedPerson(Person):
     reads: bool = False
     """Whether a read receipt follows at once; whoever answers has read."""
     storm: int = 0
-    chats: Chats = field(default_factory=Chats)
+    history: History = field(default_factory=History)
     keyring: Keyring = field(init=False)
-    writing: Writing = field(init=False)
+    sessions: Sessions = field(init=False)
 
     def __post_init__(self) -> None:
         self._install()
 
     def write(self, to: Jid, text: str, now: float, *, reply_to: str | None = None) -> str:
         """Write a text; the id of its message."""
-        return self.writing.write(to, text, now, reply_to=reply_to)
+        return self.sessions.write(to, text, now, reply_to=reply_to)
 
     def read(self, sender: Jid, ids: list[str]) -> None:
         """Send one read receipt for several messages of a sender."""
         for id in ids:
-            held = self.chats.find_received(sender, id)
+            held = self.history.find_received(sender, id)
             if held is not None:
                 held.read_receipt_sent = True
         self.send(Receipt(tuple(ids), sender, READ).to_stanza("to"))
@@ -66,7 +66,7 @@ class SimulatedPerson(Person):
 
     def ask_again(self, sender: Jid, id: str, count: int = 1, *, with_keys: bool = False) -> None:
         """Ask for a message once more, as if it could not be read."""
-        held = self.chats.find_received(sender, id)
+        held = self.history.find_received(sender, id)
         if held is not None:
             held.state, held.asked = "awaiting", count
         keys = self.keyring.bundle() if with_keys else None
@@ -81,11 +81,11 @@ class SimulatedPerson(Person):
     def rotate(self, *, forget_old: bool) -> None:
         """Publish a new signed prekey."""
         self.keyring.rotate(forget_old=forget_old)
-        self.send(prekeys.rotate(self.writing.new_id(), self.keyring.published()))
+        self.send(prekeys.rotate(self.sessions.new_id(), self.keyring.published()))
 
     def forget_sessions(self) -> None:
         """Lose all sessions but keep the keys."""
-        self.writing.records.clear()
+        self.sessions.records.clear()
 
     def ask_again_often(self, times: int) -> None:
         """Ask ``times`` times for the next message that is read."""
@@ -94,11 +94,11 @@ class SimulatedPerson(Person):
     def upload(self) -> None:
         """Publish keys with as many one-time prekeys as are usual here."""
         fresh = self.keyring.make(self.limits.prekeys_uploaded)
-        self.send(prekeys.upload(self.writing.new_id(), fresh))
+        self.send(prekeys.upload(self.sessions.new_id(), fresh))
 
     def _install(self) -> None:
         self.keyring = Keyring.new(self.rng)
-        self.writing = Writing(self.rng, self.keyring, self.chats, self.limits, self.send)
+        self.sessions = Sessions(self.rng, self.keyring, self.history, self.limits, self.send)
         self.upload()
 
     def _take(self, stanza: Stanza, now: float) -> None:
@@ -107,36 +107,36 @@ class SimulatedPerson(Person):
             case Message():
                 self._message(word, now)
             case RetryReceipt():
-                self.writing.asked_again(word, now)
+                self.sessions.on_retry_receipt(word, now)
             case Receipt():
-                self.writing.told(word)
+                self.sessions.on_receipt(word)
             case Ack():
-                self.writing.acknowledged(word)
+                self.sessions.on_ack(word)
             case Result() | Failure():
-                self.writing.answered(word, now)
+                self.sessions.on_answer(word, now)
             case KeysLow():
                 self.upload()
             case IdentityChanged():
-                self.chats.identity_changes.append(word.peer)
-                self.writing.renew(word.peer)
+                self.history.identity_changes.append(word.peer)
+                self.sessions.renew(word.peer)
             case ChatState():
-                self.chats.typing[word.peer] = word.composing
-                self.chats.typing_seen += 1
+                self.history.typing[word.peer] = word.composing
+                self.history.typing_seen += 1
             case _:
                 self.inbox.append(stanza)
 
     def _message(self, carried: Message, now: float) -> None:
-        held = self.chats.find_received(carried.peer, carried.id)
+        held = self.history.find_received(carried.peer, carried.id)
         if held is None:
             held = Received(carried.peer, carried.id, carried.t, carried.notify)
-            self.chats.keep_received(held)
+            self.history.keep_received(held)
         held.ciphertexts.append(carried.ciphertext.hex())
         if held.state == "read":
             held.repeats += 1
             self._confirm(held)
             return
         try:
-            opened = self.writing.open(carried, held, now)
+            opened = self.sessions.open(carried, held, now)
         except RemoteProtocolError as error:
             # Without a session nothing but keys can help (dossier 4.8: "or at once if needed").
             needs_keys = held.asked > 0 or isinstance(error, NoSession | UnknownPreKey)

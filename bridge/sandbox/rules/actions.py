@@ -13,7 +13,7 @@ from bridge.sandbox.rules.accounts.registry import Account
 from bridge.sandbox.rules.chat import delivery, queries
 from bridge.sandbox.rules.faults import Parameter
 from bridge.sandbox.rules.outputs import Close, Cut, Send, SendBytes
-from bridge.sandbox.rules.reasons import Ending
+from bridge.sandbox.rules.reasons import EndReason
 from bridge.sandbox.rules.state import State
 from bridge.wire.codec.compression import COMPRESSED
 from bridge.wire.stanza import AttributeValue, Stanza
@@ -30,149 +30,152 @@ Parameters = Mapping[str, Parameter]
 
 
 @dataclass(frozen=True)
-class Doing:
-    """An act that is asked for: on whom, when, with which parameters."""
+class Call:
+    """An action that is asked for: on whom, when, with which parameters."""
 
     state: State
     account: Account
     now: float
-    given: Parameters
+    parameters: Parameters
 
     @property
     def connection(self) -> int:
-        """The account's connection; ActRefused when there is none."""
-        return self.need_connection()
+        """The account's connection; ActionRefused when there is none."""
+        return self.require_connection()
 
-    def need_connection(self) -> int:
-        """The same, for acts that do not use the number."""
+    def require_connection(self) -> int:
+        """The same, for actions that do not use the number."""
         if self.account.connection is None:
-            raise ActRefused("the account is not connected")
+            raise ActionRefused("the account is not connected")
         return self.account.connection
 
 
-Act = Callable[[Doing], None]
+Action = Callable[[Call], None]
 
 
-class ActRefused(Exception):
+class ActionRefused(Exception):
     """It cannot be done now; the text says why."""
 
 
-def disconnect(doing: Doing) -> None:
+def disconnect(call: Call) -> None:
     """End the connection without a word."""
-    doing.state.outputs.append(Close(doing.connection))
+    call.state.outputs.append(Close(call.connection))
 
 
-def cut(doing: Doing) -> None:
+def cut(call: Call) -> None:
     """Break the connection off after [after_bytes] more bytes of the server's."""
-    doing.state.outputs.append(Cut(doing.connection, int(doing.given.get("after_bytes", 0))))
+    call.state.outputs.append(Cut(call.connection, int(call.parameters.get("after_bytes", 0))))
 
 
-def end(doing: Doing) -> None:
+def end(call: Call) -> None:
     """End the connection with a stream error [why: restart, replaced, token_expired, ended]."""
-    doing.need_connection()
-    delivery.end(
-        doing.state, doing.account, Ending(str(doing.given.get("why", Ending.RESTART.value))), doing.now
+    call.require_connection()
+    delivery.end_connection(
+        call.state,
+        call.account,
+        EndReason(str(call.parameters.get("why", EndReason.RESTART.value))),
+        call.now,
     )
 
 
-def unknown_stanza(doing: Doing) -> None:
+def unknown_stanza(call: Call) -> None:
     """Send a stanza of no family in use."""
-    stanza = Stanza("surprise", {"id": doing.state.new_id(), "from": doing.state.server}, (Stanza("inside"),))
-    doing.state.outputs.append(Send(doing.connection, stanza))
+    stanza = Stanza("surprise", {"id": call.state.new_id(), "from": call.state.server}, (Stanza("inside"),))
+    call.state.outputs.append(Send(call.connection, stanza))
 
 
-def malformed_message(doing: Doing) -> None:
+def malformed_message(call: Call) -> None:
     """Send a ``<message>`` without anything encrypted in it, from [sender]."""
-    sender = Jid.parse(str(doing.given.get("sender", "1@" + doing.state.server.server)))
+    sender = Jid.parse(str(call.parameters.get("sender", "1@" + call.state.server.server)))
     outer: dict[str, AttributeValue] = {
-        "id": doing.state.new_id(),
+        "id": call.state.new_id(),
         "from": sender,
         "type": "text",
-        "t": str(int(doing.now)),
+        "t": str(int(call.now)),
     }
-    doing.state.outputs.append(Send(doing.connection, Stanza("message", outer)))
+    call.state.outputs.append(Send(call.connection, Stanza("message", outer)))
 
 
-def malformed_bytes(doing: Doing) -> None:
+def malformed_bytes(call: Call) -> None:
     """Send a frame that is no stanza."""
-    doing.state.outputs.append(SendBytes(doing.connection, MALFORMED))
+    call.state.outputs.append(SendBytes(call.connection, MALFORMED))
 
 
-def zip_bomb(doing: Doing) -> None:
+def zip_bomb(call: Call) -> None:
     """Send a small frame that inflates to 64 MiB."""
     bomb = bytes([COMPRESSED]) + zlib.compress(bytes(BOMB_BYTES), 9)
-    doing.state.outputs.append(SendBytes(doing.connection, bomb))
+    call.state.outputs.append(SendBytes(call.connection, bomb))
 
 
-def deep_nesting(doing: Doing) -> None:
+def deep_nesting(call: Call) -> None:
     """Send a stanza nested 5,000 deep."""
     inside = (LIST_OF_TWO + TAG_IQ + bytes([0xF8, 1])) * NESTING
-    doing.state.outputs.append(SendBytes(doing.connection, b"\0" + inside + bytes([0xF8, 1]) + TAG_IQ))
+    call.state.outputs.append(SendBytes(call.connection, b"\0" + inside + bytes([0xF8, 1]) + TAG_IQ))
 
 
-def replay(doing: Doing) -> None:
+def replay(call: Call) -> None:
     """Send the last message for the account once more, as a new stanza [new_id: false]."""
-    found = [each for each in doing.state.log.n_in if each.account == str(doing.account.jid)]
+    found = [each for each in call.state.log.n_in if each.account == str(call.account.jid)]
     if not found:
-        raise ActRefused("no message was delivered to this account")
+        raise ActionRefused("no message was delivered to this account")
     last = found[-1]
     carried = Message(
-        id=doing.state.new_id() if doing.given.get("new_id") else last.id,
+        id=call.state.new_id() if call.parameters.get("new_id") else last.id,
         peer=Jid.parse(last.sender),
         kind="pkmsg" if last.kind == "pkmsg" else "msg",
         ciphertext=bytes.fromhex(last.ciphertext),
         count=last.count,
-        t=int(doing.now),
+        t=int(call.now),
     )
-    delivery.message(doing.state, doing.account.jid, carried, doing.now)
+    delivery.message(call.state, call.account.jid, carried, call.now)
 
 
-def un_enlist(doing: Doing) -> None:
-    """The network no longer knows the doing.account."""
-    delivery.un_enlist(doing.state, doing.account, doing.now)
+def un_enlist(call: Call) -> None:
+    """The network no longer knows the account."""
+    delivery.un_enlist(call.state, call.account, call.now)
 
 
-def delete(doing: Doing) -> None:
+def delete(call: Call) -> None:
     """Remove the account wholly, as its own request would."""
-    queries.delete(doing.state, doing.account.jid, doing.now)
+    queries.delete(call.state, call.account.jid, call.now)
 
 
-def ban(doing: Doing) -> None:
+def ban(call: Call) -> None:
     """Ban for [seconds: 3600]; 0 lifts it."""
-    doing.account.banned_until = doing.now + float(doing.given.get("seconds", 3600.0))
-    delivery.end(doing.state, doing.account, Ending.ENDED, doing.now)
+    call.account.banned_until = call.now + float(call.parameters.get("seconds", 3600.0))
+    delivery.end_connection(call.state, call.account, EndReason.ENDED, call.now)
 
 
-def lock(doing: Doing) -> None:
+def lock(call: Call) -> None:
     """Lock or unlock [on: true]."""
-    doing.account.locked = bool(doing.given.get("on", True))
-    if doing.account.locked:
-        delivery.end(doing.state, doing.account, Ending.ENDED, doing.now)
+    call.account.locked = bool(call.parameters.get("on", True))
+    if call.account.locked:
+        delivery.end_connection(call.state, call.account, EndReason.ENDED, call.now)
 
 
-def restrict(doing: Doing) -> None:
+def restrict(call: Call) -> None:
     """Forbid new chats or allow them again [on: true]."""
-    doing.account.restricted = bool(doing.given.get("on", True))
+    call.account.restricted = bool(call.parameters.get("on", True))
 
 
-def wake(doing: Doing) -> None:
+def wake(call: Call) -> None:
     """Send a wake-up although nothing waits."""
-    push.send(doing.state, doing.account, push.claims(doing.state, doing.account, doing.now))
+    push.send(call.state, call.account, push.claims(call.state, call.account, call.now))
 
 
-def forged_push(doing: Doing) -> None:
+def forged_push(call: Call) -> None:
     """Send a wake-up that must be refused [how: bad_signature]."""
     push.forge(
-        doing.state,
-        doing.account,
-        Forgery(str(doing.given.get("how", Forgery.BAD_SIGNATURE.value))),
-        doing.now,
+        call.state,
+        call.account,
+        Forgery(str(call.parameters.get("how", Forgery.BAD_SIGNATURE.value))),
+        call.now,
     )
 
 
-ACTS: Mapping[str, Act] = {
-    act.__name__: act
-    for act in (
+ACTIONS: Mapping[str, Action] = {
+    action.__name__: action
+    for action in (
         disconnect,
         cut,
         end,
@@ -199,4 +202,4 @@ def remove_partner(state: State, integrator: int, registered: bool, now: float) 
     if not registered:
         for account in state.registry.accounts.values():
             if account.integrator == integrator:
-                delivery.end(state, account, Ending.ENDED, now)
+                delivery.end_connection(state, account, EndReason.ENDED, now)

@@ -127,7 +127,7 @@ class Faults:
         self.armed = [] if number is None else [each for each in self.armed if each.number != number]
 
 
-def with_a_bad_mac(kind: MessageKind, ciphertext: bytes) -> bytes:
+def corrupt_mac(kind: MessageKind, ciphertext: bytes) -> bytes:
     """``ciphertext`` with one bit of its MAC flipped; of its last byte when it cannot be read."""
     try:
         mac = (read_prekey_message(ciphertext).message if kind == "pkmsg" else read_message(ciphertext)).mac

@@ -18,7 +18,7 @@ from bridge.wire.vocabulary.message import Message
 
 
 @dataclass
-class Sending:
+class Transmission:
     """One time a message was sent to its account."""
 
     order: int
@@ -40,7 +40,7 @@ class Delivery:
     kind: str
     count: int
     ciphertext: str = field(repr=False)
-    sent: list[Sending] = field(default_factory=list)
+    sent: list[Transmission] = field(default_factory=list)
     acked_order: int | None = None
     acked_at: float | None = None
     acked_error: int | None = None
@@ -48,7 +48,7 @@ class Delivery:
 
 
 @dataclass
-class Taken:
+class Submission:
     """A message from an account, as it came. Keys in hexadecimal, None where it could not be read.
 
     ``base_key`` is there only in a ``pkmsg``; ``error`` is the number it was refused with.
@@ -76,7 +76,7 @@ class Log:
 
     order: int = 0
     n_in: list[Delivery] = field(default_factory=list)
-    n_out: list[Taken] = field(default_factory=list)
+    n_out: list[Submission] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
     logins: list[dict[str, Any]] = field(default_factory=list)
     enlistments: list[dict[str, Any]] = field(default_factory=list)
@@ -104,9 +104,9 @@ class Log:
         self.n_in.append(made)
         return made
 
-    def taken(self, account: Jid, connection: int | None, message: Message, now: float) -> Taken:
+    def submission(self, account: Jid, connection: int | None, message: Message, now: float) -> Submission:
         """A message came from an account."""
-        made = Taken(
+        made = Submission(
             order=self.next(),
             at=now,
             account=str(account),
@@ -135,7 +135,7 @@ class Log:
         }
 
 
-def _note_keys(taken: Taken, message: Message) -> None:
+def _note_keys(submission: Submission, message: Message) -> None:
     inner: SignalMessage | PreKeyMessage
     try:
         inner = (
@@ -146,6 +146,6 @@ def _note_keys(taken: Taken, message: Message) -> None:
     except RemoteProtocolError:
         return
     if isinstance(inner, PreKeyMessage):
-        taken.base_key = inner.base_key.hex()
+        submission.base_key = inner.base_key.hex()
         inner = inner.message
-    taken.ratchet_key, taken.counter = inner.ratchet_key.hex(), inner.counter
+    submission.ratchet_key, submission.counter = inner.ratchet_key.hex(), inner.counter

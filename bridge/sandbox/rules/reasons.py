@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Enlisting(Enum):
+class EnlistRefusal(Enum):
     """Why an enlistment is refused (dossier 12.2)."""
 
     BAD_INTEGRATOR = "bad_integrator"
@@ -23,7 +23,7 @@ class Enlisting(Enum):
     UNAVAILABLE = "unavailable"
 
 
-class LoggingIn(Enum):
+class LoginRefusal(Enum):
     """Why a login is refused (dossier 4.5, 12.3)."""
 
     BAD_TOKEN = "bad_token"  # noqa: S105
@@ -37,7 +37,7 @@ class LoggingIn(Enum):
     UNAVAILABLE = "unavailable"
 
 
-class Sending(Enum):
+class SendRefusal(Enum):
     """Why a message is refused, in its acknowledgement."""
 
     NOT_REACHABLE = "not_reachable"
@@ -47,7 +47,7 @@ class Sending(Enum):
     MALFORMED = "malformed"
 
 
-class Ending(Enum):
+class EndReason(Enum):
     """Why the server ends a connection."""
 
     REPLACED = "replaced"

@@ -27,10 +27,10 @@ Rng = Callable[[int], bytes]
 
 @dataclass
 class State:
-    """The gatekeeper's memory. ``letters`` and ``from_people`` are stanzas in bytes on their way."""
+    """The gatekeeper's memory. ``to_people`` and ``from_people`` are stanzas in bytes on their way."""
 
     profile: Profile
-    words: Variant
+    variant: Variant
     rng: Rng
     push: PushSigner
     registry: Registry
@@ -40,12 +40,12 @@ class State:
     mailboxes: dict[Jid, Mailbox] = field(default_factory=dict)
     connections: dict[int, Jid] = field(default_factory=dict)
     people: dict[Jid, Person] = field(default_factory=dict)
-    pinged: dict[Jid, set[Jid]] = field(default_factory=dict)
+    reach_requests: dict[Jid, set[Jid]] = field(default_factory=dict)
     """Person -> who asked to reach them and waits for their word."""
     held_back: dict[Jid, Entry] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     log: Log = field(default_factory=Log)
-    letters: deque[tuple[Jid, bytes]] = field(default_factory=deque)
+    to_people: deque[tuple[Jid, bytes]] = field(default_factory=deque)
     from_people: deque[tuple[Jid, bytes]] = field(default_factory=deque)
     outputs: list[Output] = field(default_factory=list)
     minimum_version: tuple[int, int, int] = (0, 0, 0)
@@ -71,7 +71,7 @@ class State:
 
     def post(self, person: Jid, stanza: Stanza) -> None:
         """Send a stanza to a person, as bytes."""
-        self.letters.append((person, encode(stanza)))
+        self.to_people.append((person, encode(stanza)))
 
     def partner_of(self, account: Account) -> Integrator:
         """The partner whose user this is."""
@@ -87,16 +87,16 @@ class PushSigner:
 
 
 def make_state(
-    profile: Profile, words: Variant, rng: Rng, push: PushSigner, seed: bytes, partner_url: str
+    profile: Profile, variant: Variant, rng: Rng, push: PushSigner, seed: bytes, partner_url: str
 ) -> State:
     """An empty network that knows one partner: the bridge."""
-    allowed = words.allowances
+    allowed = variant.allowances
     registry = Registry(seed)
     own = profile.own
     registry.integrators[own.integrator] = Integrator(own.integrator, own.iss, partner_url.rstrip("/"))
     return State(
         profile=profile,
-        words=words,
+        variant=variant,
         rng=rng,
         push=push,
         registry=registry,

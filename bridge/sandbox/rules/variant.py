@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from bridge.profile import Limits, Profile, Refusal, Service, Stanzas, Timers, Token
-from bridge.sandbox.rules.reasons import Ending, Enlisting, LoggingIn, Sending
+from bridge.sandbox.rules.reasons import EndReason, EnlistRefusal, LoginRefusal, SendRefusal
 
 DEFAULT = "default"
 
@@ -22,7 +22,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Refusing(_Table):
+class RefusalWord(_Table):
     """The word of a condition, and what the profile says of that word."""
 
     word: str
@@ -30,7 +30,7 @@ class Refusing(_Table):
     sentence: str
 
 
-class AckRefusing(_Table):
+class AckErrorWord(_Table):
     """The error number of a condition, and what the profile says of it."""
 
     code: Annotated[int, Field(ge=1)]
@@ -80,7 +80,7 @@ class Allowances(_Table):
     """Whether a token may be shown only once."""
 
 
-class MadePerson(_Table):
+class InitialPerson(_Table):
     """Somebody who exists from the start."""
 
     service: str
@@ -102,25 +102,25 @@ class Variant(_Table):
     token: Token
     chat: ChatWords
     push: PushWords
-    enlist: Mapping[Enlisting, Refusing]
-    login: Mapping[LoggingIn, Refusing]
-    acks: Mapping[Sending, AckRefusing]
-    endings: Mapping[Ending, str]
+    enlist: Mapping[EnlistRefusal, RefusalWord]
+    login: Mapping[LoginRefusal, RefusalWord]
+    acks: Mapping[SendRefusal, AckErrorWord]
+    endings: Mapping[EndReason, str]
     services: tuple[Service, ...]
     stanzas: Stanzas
     limits: Limits
     timers: Timers
     allowances: Allowances = Allowances()
     partner_to_partner: bool
-    people: tuple[MadePerson, ...] = ()
+    people: tuple[InitialPerson, ...] = ()
 
     def model_post_init(self, _context: Any) -> None:
         """Every condition has a word."""
         for conditions, table in (
-            (Enlisting, self.enlist),
-            (LoggingIn, self.login),
-            (Sending, self.acks),
-            (Ending, self.endings),
+            (EnlistRefusal, self.enlist),
+            (LoginRefusal, self.login),
+            (SendRefusal, self.acks),
+            (EndReason, self.endings),
         ):
             missing = [condition.value for condition in conditions if condition not in table]
             if missing:
@@ -183,7 +183,7 @@ def profile(data: Mapping[str, Any]) -> Profile:
     return Profile.model_validate(data)
 
 
-def _reasons(table: Mapping[Any, Refusing]) -> dict[str, Any]:
+def _reasons(table: Mapping[Any, RefusalWord]) -> dict[str, Any]:
     return {
         refusing.word: {"state": refusing.state.value, "sentence": refusing.sentence}
         for refusing in table.values()

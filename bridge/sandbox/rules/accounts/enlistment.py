@@ -18,10 +18,10 @@ from bridge.curve import agree
 from bridge.sandbox.rules.accounts.registry import Account
 from bridge.sandbox.rules.accounts.tokens import Owner, Proof, TokenFault, check
 from bridge.sandbox.rules.chat import delivery
-from bridge.sandbox.rules.chat.prekeys import Held, is_signed
+from bridge.sandbox.rules.chat.prekeys import StoredKeys, is_signed
 from bridge.sandbox.rules.faults import Kind
 from bridge.sandbox.rules.outputs import FetchKeys
-from bridge.sandbox.rules.reasons import Ending, Enlisting
+from bridge.sandbox.rules.reasons import EndReason, EnlistRefusal
 from bridge.sandbox.rules.state import State
 from bridge.wire.vocabulary.keys import (
     KEY_TYPE_CURVE25519,
@@ -46,10 +46,10 @@ VERSION_ARGUMENT = "version"
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
 
 _BY_FAULT = {
-    TokenFault.BAD: Enlisting.BAD_TOKEN,
-    TokenFault.EXPIRED: Enlisting.TOKEN_EXPIRED,
-    TokenFault.UNKNOWN_ISSUER: Enlisting.BAD_INTEGRATOR,
-    TokenFault.NO_KEYS: Enlisting.UNAVAILABLE,
+    TokenFault.BAD: EnlistRefusal.BAD_TOKEN,
+    TokenFault.EXPIRED: EnlistRefusal.TOKEN_EXPIRED,
+    TokenFault.UNKNOWN_ISSUER: EnlistRefusal.BAD_INTEGRATOR,
+    TokenFault.NO_KEYS: EnlistRefusal.UNAVAILABLE,
 }
 # Any private scalar shows whether a point is of low order.
 _PROBE = bytes(range(1, 33))
@@ -72,7 +72,7 @@ class Form:
 class Refused:
     """A refusal, with the seconds until another try where that is known."""
 
-    why: Enlisting
+    why: EnlistRefusal
     retry_after: int | None = None
 
 
@@ -89,7 +89,7 @@ def enlist(state: State, arguments: Arguments, now: float, *, may_fetch: bool) -
     if isinstance(outcome, Account):
         reply = {"login": str(outcome.jid), "status": "ok"}
     else:
-        reply = {"reason": state.words.enlist[outcome.why].word, "status": "fail"}
+        reply = {"reason": state.variant.enlist[outcome.why].word, "status": "fail"}
         if outcome.retry_after is not None:
             reply["retry_after"] = outcome.retry_after
     why = None if isinstance(outcome, Account) else outcome.why.value
@@ -101,14 +101,14 @@ def _enlist(
     state: State, arguments: Arguments, now: float, *, may_fetch: bool
 ) -> Account | Refused | FetchKeys:
     form = read(arguments)
-    if isinstance(form, Enlisting):
+    if isinstance(form, EnlistRefusal):
         return Refused(form)
     proof = Proof(form.token, form.auth_key, form.identity)
     if may_fetch:
         fault = state.faults.take(Kind.REFUSE_ENLISTMENT)
         if fault is not None:
             after = fault.whole("retry_after", 0) or None
-            return Refused(Enlisting(fault.text("condition", Enlisting.UNAVAILABLE.value)), after)
+            return Refused(EnlistRefusal(fault.text("condition", EnlistRefusal.UNAVAILABLE.value)), after)
     owner = check(state.tokens, state.registry, state.profile.token, proof, now, may_fetch=may_fetch)
     if isinstance(owner, FetchKeys):
         return owner
@@ -117,38 +117,38 @@ def _enlist(
     return _admit(state, form, owner, now)
 
 
-def read(arguments: Arguments) -> Form | Enlisting:
+def read(arguments: Arguments) -> Form | EnlistRefusal:
     """The form's values, or why they cannot be taken."""
     if any(not any(arguments.get(name, ())) for name in (*SIZES, TOKEN_ARGUMENT)):
-        return Enlisting.MISSING_PARAM
+        return EnlistRefusal.MISSING_PARAM
     if any(len(arguments[name]) != 1 for name in (*SIZES, TOKEN_ARGUMENT)):
-        return Enlisting.BAD_PARAM
+        return EnlistRefusal.BAD_PARAM
     token = arguments[TOKEN_ARGUMENT][0]
     values = {name: _decode(arguments[name][0], size) for name, size in SIZES.items()}
     found = {name: value for name, value in values.items() if value is not None}
     if len(found) < len(SIZES) or len(token) > MAX_TOKEN_CHARACTERS:
-        return Enlisting.BAD_PARAM
+        return EnlistRefusal.BAD_PARAM
     registration_id = int.from_bytes(found["e_regid"], "big")
     signed_id = int.from_bytes(found["e_skey_id"], "big")
     if not 1 <= registration_id <= MAX_REGISTRATION_ID or not 0 <= signed_id <= MAX_ID:
-        return Enlisting.BAD_PARAM
+        return EnlistRefusal.BAD_PARAM
     keys = (found["authkey"], found["e_ident"], found["e_skey_val"])
     if found["e_keytype"] != KEY_TYPE_CURVE25519 or not all(_is_usable(key) for key in keys):
-        return Enlisting.BAD_KEY
+        return EnlistRefusal.BAD_KEY
     signed = PublicSignedPreKey(signed_id, found["e_skey_val"], found["e_skey_sig"])
     version = _read_version(arguments)
-    if isinstance(version, Enlisting):
+    if isinstance(version, EnlistRefusal):
         return version
     return Form(found["authkey"], registration_id, found["e_ident"], signed, token, version)
 
 
-def _read_version(arguments: Arguments) -> tuple[int, int, int] | Enlisting | None:
+def _read_version(arguments: Arguments) -> tuple[int, int, int] | EnlistRefusal | None:
     written = arguments.get(VERSION_ARGUMENT)
     if not written:
         return None
     match = _VERSION.fullmatch(written[0]) if len(written) == 1 else None
     if match is None:
-        return Enlisting.BAD_PARAM
+        return EnlistRefusal.BAD_PARAM
     primary, secondary, tertiary = map(int, match.groups())
     return primary, secondary, tertiary
 
@@ -160,20 +160,20 @@ def _admit(state: State, form: Form, owner: Owner, now: float) -> Account | Refu
         owner.integrator,
         owner.identifier,
     ):
-        return Refused(Enlisting.IDENTIFIER_MISMATCH)
+        return Refused(EnlistRefusal.IDENTIFIER_MISMATCH)
     if not is_signed(form.identity, form.signed):
-        return Refused(Enlisting.BAD_SIGNATURE)
+        return Refused(EnlistRefusal.BAD_SIGNATURE)
     # Who does not say speaks the version that its profile names.
     spoken = form.version or state.profile.chat.protocol_version
     if spoken < max(state.minimum_version, state.profile.chat.protocol_version):
-        return Refused(Enlisting.OLD_VERSION)
+        return Refused(EnlistRefusal.OLD_VERSION)
     if owner.identifier in registry.blocked:
-        return Refused(Enlisting.BLOCKED)
+        return Refused(EnlistRefusal.BLOCKED)
     if owner.identifier in registry.not_eligible:
-        return Refused(Enlisting.NOT_ELIGIBLE)
+        return Refused(EnlistRefusal.NOT_ELIGIBLE)
     wait = state.enlistments.take((owner.integrator, owner.identifier), now)
     if wait:
-        return Refused(Enlisting.TOO_MANY, wait)
+        return Refused(EnlistRefusal.TOO_MANY, wait)
     state.tokens.note_shown(owner, now)
     return _record(state, form, owner, now)
 
@@ -186,14 +186,14 @@ def _record(state: State, form: Form, owner: Owner, now: float) -> Account:
         account = Account(jid, owner.integrator, owner.identifier, owner.name, form.auth_key, now)
         state.registry.accounts[jid] = account
     elif account.auth_key != form.auth_key:
-        delivery.end(state, account, Ending.REPLACED, now)
+        delivery.end_connection(state, account, EndReason.REPLACED, now)
     account.auth_key, account.name = form.auth_key, owner.name
     account.enlisted, account.last_seen = True, now
     held = state.directory.held.get(account.jid)
     if held is None or held.identity != form.identity:
-        state.directory.held[account.jid] = Held(form.registration_id, form.identity, form.signed)
+        state.directory.held[account.jid] = StoredKeys(form.registration_id, form.identity, form.signed)
         if held is not None:
-            delivery.tell_new_identity(state, account.jid, now)
+            delivery.announce_identity(state, account.jid, now)
     else:
         held.signed = form.signed
     return account

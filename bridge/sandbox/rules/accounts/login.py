@@ -11,7 +11,7 @@ from bridge.sandbox.rules.accounts.tokens import Owner, Proof, TokenFault, check
 from bridge.sandbox.rules.chat import delivery
 from bridge.sandbox.rules.faults import Kind
 from bridge.sandbox.rules.outputs import Close, FetchKeys, Send
-from bridge.sandbox.rules.reasons import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import EndReason, LoginRefusal
 from bridge.sandbox.rules.state import State
 from bridge.wire.login import ClientPayload
 from bridge.wire.vocabulary import ack, info, login
@@ -20,10 +20,10 @@ BAN_CODE_TOO_MANY_PEOPLE = "101"
 """Public: why somebody is banned for a time, and ``expire`` in seconds (dossier 4.5)."""
 
 _BY_FAULT = {
-    TokenFault.BAD: LoggingIn.BAD_TOKEN,
-    TokenFault.EXPIRED: LoggingIn.TOKEN_EXPIRED,
-    TokenFault.UNKNOWN_ISSUER: LoggingIn.PARTNER_REMOVED,
-    TokenFault.NO_KEYS: LoggingIn.UNAVAILABLE,
+    TokenFault.BAD: LoginRefusal.BAD_TOKEN,
+    TokenFault.EXPIRED: LoginRefusal.TOKEN_EXPIRED,
+    TokenFault.UNKNOWN_ISSUER: LoginRefusal.PARTNER_REMOVED,
+    TokenFault.NO_KEYS: LoginRefusal.UNAVAILABLE,
 }
 
 
@@ -35,7 +35,7 @@ def log_in(
     outcome = _judge(state, auth_key, payload, now, may_fetch=may_fetch)
     if isinstance(outcome, FetchKeys):
         return outcome
-    if isinstance(outcome, LoggingIn):
+    if isinstance(outcome, LoginRefusal):
         _refuse(state, connection, auth_key, outcome, now)
     else:
         _welcome(state, connection, *outcome, now)
@@ -44,26 +44,26 @@ def log_in(
 
 def _judge(
     state: State, auth_key: bytes, payload: bytes, now: float, *, may_fetch: bool
-) -> tuple[Account, ClientPayload] | LoggingIn | FetchKeys:
+) -> tuple[Account, ClientPayload] | LoginRefusal | FetchKeys:
     try:
         login_ = ClientPayload.from_bytes(payload)
     except RemoteProtocolError:
-        return LoggingIn.BAD_TOKEN
+        return LoginRefusal.BAD_TOKEN
     if login_.version < max(state.minimum_version, state.profile.chat.protocol_version):
-        return LoggingIn.OUTDATED
+        return LoginRefusal.OUTDATED
     account = state.registry.account_numbered(login_.account_id)
     if account is not None:
         delivery.expire(state, account, now)
     known = None if account is None else account.jid
     fault = None if not may_fetch else state.faults.take(Kind.REFUSE_LOGIN, known)
     if fault is not None:
-        return LoggingIn(fault.text("condition", LoggingIn.UNAVAILABLE.value))
+        return LoginRefusal(fault.text("condition", LoginRefusal.UNAVAILABLE.value))
     if account is None or not account.enlisted:
-        return LoggingIn.UNKNOWN_ACCOUNT
+        return LoginRefusal.UNKNOWN_ACCOUNT
     if account.auth_key != auth_key:
-        return LoggingIn.BAD_TOKEN
+        return LoginRefusal.BAD_TOKEN
     if not state.partner_of(account).registered:
-        return LoggingIn.PARTNER_REMOVED
+        return LoginRefusal.PARTNER_REMOVED
     identity = state.directory.held[account.jid].identity
     token = login_.token.decode("ascii", "replace")
     proof = Proof(token, auth_key, identity)
@@ -75,32 +75,32 @@ def _judge(
     return _admit(state, account, owner, now) or (account, login_)
 
 
-def _admit(state: State, account: Account, owner: Owner, now: float) -> LoggingIn | None:
+def _admit(state: State, account: Account, owner: Owner, now: float) -> LoginRefusal | None:
     if (owner.integrator, owner.identifier) != (account.integrator, account.identifier):
-        return LoggingIn.BAD_TOKEN
+        return LoginRefusal.BAD_TOKEN
     if account.locked:
-        return LoggingIn.LOCKED
+        return LoginRefusal.LOCKED
     if account.banned_until > now:
-        return LoggingIn.BANNED_FOR_NOW
+        return LoginRefusal.BANNED_FOR_NOW
     state.tokens.note_shown(owner, now)
     account.name = owner.name
     return None
 
 
-def _refuse(state: State, connection: int, auth_key: bytes, why: LoggingIn, now: float) -> None:
+def _refuse(state: State, connection: int, auth_key: bytes, why: LoginRefusal, now: float) -> None:
     details: dict[str, str] = {}
     accounts = state.registry.accounts.values()
     account = next((each for each in accounts if each.auth_key == auth_key), None)
-    if why is LoggingIn.BANNED_FOR_NOW and account is not None:
+    if why is LoginRefusal.BANNED_FOR_NOW and account is not None:
         left = max(1, int(account.banned_until - now))
         details = {"code": BAN_CODE_TOO_MANY_PEOPLE, "expire": str(left)}
     _note(state, connection, account, now, why.value)
-    failure = login.LoginFailure(state.words.login[why].word, details)
+    failure = login.LoginFailure(state.variant.login[why].word, details)
     state.outputs += [Send(connection, failure.to_stanza()), Close(connection)]
 
 
 def _welcome(state: State, connection: int, account: Account, payload: ClientPayload, now: float) -> None:
-    delivery.end(state, account, Ending.REPLACED, now)
+    delivery.end_connection(state, account, EndReason.REPLACED, now)
     account.connection, account.last_seen = connection, now
     account.read_receipts = payload.read_receipts
     state.connections[connection] = account.jid

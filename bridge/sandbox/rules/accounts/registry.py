@@ -53,7 +53,7 @@ class Registry:
     accounts: dict[Jid, Account] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     not_eligible: set[str] = field(default_factory=set)
-    acquainted: dict[Jid, set[Jid]] = field(default_factory=dict)
+    known_by: dict[Jid, set[Jid]] = field(default_factory=dict)
     """Who is to hear of a member's new identity: those who fetched its keys or wrote with it."""
     generations: dict[tuple[int, str], int] = field(default_factory=dict)
     """How often an identifier was deleted: the next account gets another number."""
@@ -76,10 +76,10 @@ class Registry:
         )
         return next(found, None)
 
-    def acquaint(self, one: Jid, other: Jid) -> None:
+    def make_known(self, one: Jid, other: Jid) -> None:
         """Each is to hear of the other's news from now on."""
-        self.acquainted.setdefault(one, set()).add(other)
-        self.acquainted.setdefault(other, set()).add(one)
+        self.known_by.setdefault(one, set()).add(other)
+        self.known_by.setdefault(other, set()).add(one)
 
     def account_jid(self, integrator: int, identifier: str) -> Jid:
         """The internal identifier for a partner's user."""
@@ -90,8 +90,8 @@ class Registry:
     def person_jid(self, service: Service, identifier: str) -> Jid:
         """The internal identifier for a person; phone numbers are their own."""
         if service.identifier_kind == "phone":
-            return Jid(normal(service, identifier).lstrip("+"), service.jid_server, service.integrator)
-        user = self._number(f"person/{service.id}/{normal(service, identifier)}")
+            return Jid(normalised(service, identifier).lstrip("+"), service.jid_server, service.integrator)
+        user = self._number(f"person/{service.id}/{normalised(service, identifier)}")
         return Jid(str(user), service.jid_server, service.integrator)
 
     def forget(self, account: Account) -> None:
@@ -99,15 +99,15 @@ class Registry:
         del self.accounts[account.jid]
         key = (account.integrator, account.identifier)
         self.generations[key] = self.generations.get(key, 0) + 1
-        for other in self.acquainted.pop(account.jid, set()):
-            self.acquainted[other].discard(account.jid)
+        for other in self.known_by.pop(account.jid, set()):
+            self.known_by[other].discard(account.jid)
 
     def _number(self, what: str) -> int:
         digest = hashlib.sha256(self.seed + what.encode()).digest()
         return FIRST_NUMBER + int.from_bytes(digest[:8], "big") % NUMBERS
 
 
-def normal(service: Service, identifier: str) -> str:
+def normalised(service: Service, identifier: str) -> str:
     """One spelling for one person: digits for phones, lower case for addresses and handles."""
     if service.identifier_kind == "phone":
         return "+" + "".join(character for character in identifier if character in "0123456789")

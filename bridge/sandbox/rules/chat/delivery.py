@@ -12,10 +12,10 @@ from bridge.ids import Jid
 from bridge.sandbox.rules.accounts import push
 from bridge.sandbox.rules.accounts.registry import DAY_S, Account
 from bridge.sandbox.rules.chat.mailbox import Entry, Key
-from bridge.sandbox.rules.faults import Kind, with_a_bad_mac
-from bridge.sandbox.rules.log import Sending
+from bridge.sandbox.rules.faults import Kind, corrupt_mac
+from bridge.sandbox.rules.log import Transmission
 from bridge.sandbox.rules.outputs import Close, Hold, Send
-from bridge.sandbox.rules.reasons import Ending
+from bridge.sandbox.rules.reasons import EndReason
 from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, login, notification
@@ -24,7 +24,7 @@ from bridge.wire.vocabulary.notification import Notification
 from bridge.wire.vocabulary.receipt import RETRY, Receipt, RetryReceipt
 
 
-def answer(state: State, member: Jid, stanza: Stanza) -> None:
+def reply(state: State, member: Jid, stanza: Stanza) -> None:
     """Tell whoever is there now; an answer to somebody who left is lost."""
     account = state.registry.accounts.get(member)
     if account is None:
@@ -39,7 +39,7 @@ def message(state: State, to: Jid, carried: Message, now: float) -> None:
         state.post(to, carried.to_stanza("from"))
         return
     if state.faults.take(Kind.BAD_MAC, to):
-        carried = replace(carried, ciphertext=with_a_bad_mac(carried.kind, carried.ciphertext))
+        carried = replace(carried, ciphertext=corrupt_mac(carried.kind, carried.ciphertext))
     delivery = state.log.delivery(to, carried, now)
     key = Key(ack.MESSAGE, carried.id, carried.type, carried.peer)
     queue(state, to, Entry(key, carried.to_stanza("from"), now, delivery.number), now)
@@ -58,7 +58,7 @@ def receipt(state: State, to: Jid, carried: Receipt | RetryReceipt, now: float) 
     queue(state, to, Entry(key, stanza, now), now)
 
 
-def news(state: State, to: Jid, what: Notification, now: float) -> None:
+def notify(state: State, to: Jid, what: Notification, now: float) -> None:
     """A notification."""
     stanza = (
         what.to_stanza(state.names)
@@ -74,11 +74,11 @@ def news(state: State, to: Jid, what: Notification, now: float) -> None:
     queue(state, to, Entry(key, stanza, now), now)
 
 
-def tell_new_identity(state: State, member: Jid, now: float) -> None:
+def announce_identity(state: State, member: Jid, now: float) -> None:
     """Everybody who knew the member's old identity hears that there is a new one."""
-    for other in sorted(state.registry.acquainted.get(member, ())):
+    for other in sorted(state.registry.known_by.get(member, ())):
         what = notification.IdentityChanged(state.new_id(), member, int(now))
-        news(state, other, what, now)
+        notify(state, other, what, now)
 
 
 def queue(state: State, to: Jid, entry: Entry, now: float) -> None:
@@ -105,7 +105,7 @@ def drain(state: State, account: Account, now: float, *, asked: bool = False) ->
         return
     if mailbox.under_way() and not asked:
         return
-    for entry in mailbox.batch(state.words.allowances.offline_batch):
+    for entry in mailbox.batch(state.variant.allowances.offline_batch):
         _note_sent(state, entry, account.connection, now, offline=True)
         state.outputs.append(Send(account.connection, entry.offline()))
     if next(mailbox.unsent(), None) is None:
@@ -114,12 +114,12 @@ def drain(state: State, account: Account, now: float, *, asked: bool = False) ->
         state.outputs.append(Send(account.connection, done.to_stanza()))
 
 
-def end(state: State, account: Account, why: Ending, now: float) -> None:
+def end_connection(state: State, account: Account, why: EndReason, now: float) -> None:
     """Tell an account's connection why it ends, and end it."""
     if account.connection is None:
         return
-    conflict = login.CONFLICT_REPLACED if why is Ending.REPLACED else None
-    word = login.StreamError(state.words.endings[why], conflict)
+    conflict = login.CONFLICT_REPLACED if why is EndReason.REPLACED else None
+    word = login.StreamError(state.variant.endings[why], conflict)
     state.outputs.append(Send(account.connection, word.to_stanza()))
     state.outputs.append(Close(account.connection))
     unbind(state, account, now)
@@ -147,7 +147,7 @@ def expire(state: State, account: Account, now: float) -> None:
 
 def un_enlist(state: State, account: Account, now: float) -> None:
     """The network no longer knows the account; what waited for it is gone."""
-    end(state, account, Ending.ENDED, now)
+    end_connection(state, account, EndReason.ENDED, now)
     account.enlisted = False
     for entry in state.mailboxes.pop(account.jid).entries if account.jid in state.mailboxes else ():
         if entry.delivery is not None:
@@ -172,5 +172,5 @@ def _send_live(state: State, account: Account, connection: int, entry: Entry, no
 
 def _note_sent(state: State, entry: Entry, connection: int, now: float, *, offline: bool) -> None:
     if entry.delivery is not None:
-        sending = Sending(state.log.next(), now, connection, offline)
+        sending = Transmission(state.log.next(), now, connection, offline)
         state.log.n_in[entry.delivery].sent.append(sending)

@@ -18,7 +18,7 @@ from bridge.wire.vocabulary.prekeys import KeyDigest
 
 
 @dataclass
-class Held:
+class StoredKeys:
     """What the directory holds for one member; ``one_time`` in the order of upload."""
 
     registration_id: int
@@ -39,7 +39,7 @@ class Directory:
 
     fetches: Buckets
     max_upload: int
-    held: dict[Jid, Held] = field(default_factory=dict)
+    held: dict[Jid, StoredKeys] = field(default_factory=dict)
 
     def upload(self, member: Jid, uploaded: UploadedKeys, *, may_change_identity: bool) -> IqError | None:
         """Take keys; None when all is well. A new identity drops everything of the old one."""
@@ -49,7 +49,7 @@ class Directory:
         if before is None or before.identity != uploaded.identity:
             if not may_change_identity:
                 return IqError(IqCode.NOT_ACCEPTABLE)
-            before = Held(uploaded.registration_id, uploaded.identity, uploaded.signed)
+            before = StoredKeys(uploaded.registration_id, uploaded.identity, uploaded.signed)
             self.held[member] = before
         elif before.registration_id != uploaded.registration_id:
             return IqError(IqCode.NOT_ACCEPTABLE)

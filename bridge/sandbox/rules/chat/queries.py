@@ -13,11 +13,11 @@ from bridge.wire.vocabulary.iq import IqError
 from bridge.wire.vocabulary.keys import PublicBundle, UploadedKeys
 
 
-def take(state: State, asker: Jid, request: iq.Request, now: float) -> None:
+def handle(state: State, asker: Jid, request: iq.Request, now: float) -> None:
     """Answer a question; a refusal when it is none that is known."""
     if iq.is_ping(request):
         if not state.faults.take(Kind.SILENT, asker):
-            delivery.answer(state, asker, iq.Result(request.id).to_stanza())
+            delivery.reply(state, asker, iq.Result(request.id).to_stanza())
         return
     try:
         if request.xmlns == prekeys.XMLNS:
@@ -42,16 +42,16 @@ def _about_keys(
         case prekeys.CountRequest():
             held = directory.held.get(asker)
             left = 0 if held is None else len(held.one_time)
-            delivery.answer(state, asker, prekeys.count_answer(request.id, left))
+            delivery.reply(state, asker, prekeys.count_answer(request.id, left))
         case prekeys.DigestRequest():
             held = directory.held.get(asker)
             if held is None:
                 _refuse(state, asker, request, IqError(IqCode.NOT_FOUND))
             else:
-                delivery.answer(state, asker, prekeys.digest_answer(request.id, held.digest()))
+                delivery.reply(state, asker, prekeys.digest_answer(request.id, held.digest()))
         case prekeys.FetchRequest():
             found = {jid: _bundle(state, asker, jid, now) for jid in asked.jids}
-            delivery.answer(state, asker, prekeys.fetch_answer(request.id, found))
+            delivery.reply(state, asker, prekeys.fetch_answer(request.id, found))
             for jid in asked.jids:
                 _after_fetch(state, jid, now)
 
@@ -63,16 +63,16 @@ def _uploaded(state: State, asker: Jid, request: iq.Request, uploaded: UploadedK
     error = state.directory.upload(asker, uploaded, may_change_identity=is_person)
     _done(state, asker, request, error)
     if error is None and before is not None and before.identity != uploaded.identity:
-        delivery.tell_new_identity(state, asker, now)
+        delivery.announce_identity(state, asker, now)
 
 
 def _bundle(state: State, asker: Jid, target: Jid, now: float) -> PublicBundle | IqError:
-    if not reachability.may_meet(state, asker, target):
+    if not reachability.may_contact(state, asker, target):
         return IqError(IqCode.NOT_FOUND)
     one_time = state.faults.take(Kind.PREKEYS_EXHAUSTED, target) is None
     found = state.directory.fetch(asker, target, now, one_time=one_time)
     if isinstance(found, PublicBundle):
-        state.registry.acquainted.setdefault(target, set()).add(asker)
+        state.registry.known_by.setdefault(target, set()).add(asker)
     return found
 
 
@@ -80,7 +80,7 @@ def _after_fetch(state: State, target: Jid, now: float) -> None:
     left = state.directory.to_tell_low(target, state.profile.limits.prekeys_low)
     if left is not None:
         what = notification.KeysLow(state.new_id(), state.server, left, int(now))
-        delivery.news(state, target, what, now)
+        delivery.notify(state, target, what, now)
     person = state.people.get(target)
     if person is None:
         return
@@ -99,11 +99,11 @@ def _about_people(
             if found is None:
                 _refuse(state, asker, request, IqError(IqCode.NOT_FOUND))
             else:
-                delivery.answer(state, asker, people.person_answer(request.id, found))
+                delivery.reply(state, asker, people.person_answer(request.id, found))
         case people.Reach():
             # The same answer whoever is asked for: it tells nothing.
             _done(state, asker, request, None)
-            reachability.reach(state, asker, asked.jid, now)
+            reachability.request(state, asker, asked.jid, now)
         case people.Delete():
             _done(state, asker, request, None)
             delete(state, asker, now)
@@ -117,16 +117,16 @@ def delete(state: State, member: Jid, now: float) -> None:
     delivery.un_enlist(state, account, now)
     state.registry.forget(account)
     state.directory.held.pop(member, None)
-    for askers in state.pinged.values():
+    for askers in state.reach_requests.values():
         askers.discard(member)
 
 
 def _done(state: State, asker: Jid, request: iq.Request, error: IqError | None) -> None:
     if error is None:
-        delivery.answer(state, asker, iq.Result(request.id).to_stanza())
+        delivery.reply(state, asker, iq.Result(request.id).to_stanza())
     else:
         _refuse(state, asker, request, error)
 
 
 def _refuse(state: State, asker: Jid, request: iq.Request, error: IqError) -> None:
-    delivery.answer(state, asker, iq.Failure(request.id, error).to_stanza())
+    delivery.reply(state, asker, iq.Failure(request.id, error).to_stanza())

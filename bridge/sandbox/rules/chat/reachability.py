@@ -6,14 +6,14 @@ Unknown, not opted in and blocked look the same from outside.
 from __future__ import annotations
 
 from bridge.ids import Jid
-from bridge.sandbox.rules.accounts.registry import normal
+from bridge.sandbox.rules.accounts.registry import normalised
 from bridge.sandbox.rules.chat import delivery
 from bridge.sandbox.rules.state import State
 from bridge.wire.vocabulary import notification, people
 from bridge.wire.vocabulary.people import ResolveIdentifier, ResolveJid
 
 
-def may_meet(state: State, one: Jid, other: Jid) -> bool:
+def may_contact(state: State, one: Jid, other: Jid) -> bool:
     """Whether an account and a person may know of each other (device 0 only)."""
     if other.device or (one in state.registry.accounts) == (other in state.registry.accounts):
         return False
@@ -35,8 +35,8 @@ def resolve(state: State, asker: Jid, asked: ResolveIdentifier | ResolveJid) -> 
         service = state.profile.service(asked.service)
         if service is None:
             return None
-        jid = state.registry.person_jid(service, normal(service, asked.identifier))
-    if not may_meet(state, asker, jid):
+        jid = state.registry.person_jid(service, normalised(service, asked.identifier))
+    if not may_contact(state, asker, jid):
         return None
     person = state.people.get(jid)
     if person is not None:
@@ -45,32 +45,32 @@ def resolve(state: State, asker: Jid, asked: ResolveIdentifier | ResolveJid) -> 
     return people.Person(jid, state.profile.id, account.identifier, account.name)
 
 
-def reach(state: State, asker: Jid, target: Jid, now: float) -> None:
+def request(state: State, asker: Jid, target: Jid, now: float) -> None:
     """Ask a person to open up; who opted in already is reachable at once."""
     person = state.people.get(target)
     if person is None or asker in person.blocked:
         return
-    state.pinged.setdefault(target, set()).add(asker)
+    state.reach_requests.setdefault(target, set()).add(asker)
     person.pings += 1
     if person.answers_pings:
         person.opted_in = True
     if person.opted_in:
-        _tell(state, target, asker, now)
+        _notify(state, target, asker, now)
 
 
-def opt(state: State, target: Jid, opted_in: bool, now: float) -> None:
+def set_opted_in(state: State, target: Jid, opted_in: bool, now: float) -> None:
     """A person turns third-party chats on or off; who waited or knew them hears of it."""
     person = state.people[target]
     if person.opted_in == opted_in:
         return
     person.opted_in = opted_in
-    interested = state.pinged.get(target, set()) | state.registry.acquainted.get(target, set())
+    interested = state.reach_requests.get(target, set()) | state.registry.known_by.get(target, set())
     for asker in sorted(interested):
         if asker in state.registry.accounts and asker not in person.blocked:
-            _tell(state, target, asker, now)
+            _notify(state, target, asker, now)
 
 
-def _tell(state: State, target: Jid, asker: Jid, now: float) -> None:
+def _notify(state: State, target: Jid, asker: Jid, now: float) -> None:
     reachable = state.people[target].opted_in
     what = notification.Reachability(state.new_id(), target, reachable, int(now))
-    delivery.news(state, asker, what, now)
+    delivery.notify(state, asker, what, now)

@@ -13,9 +13,9 @@ from bridge.ids import Jid
 from bridge.sandbox.rules.chat import delivery, queries, reachability
 from bridge.sandbox.rules.chat.mailbox import Key
 from bridge.sandbox.rules.faults import Kind
-from bridge.sandbox.rules.log import Taken
+from bridge.sandbox.rules.log import Submission
 from bridge.sandbox.rules.outputs import Cut
-from bridge.sandbox.rules.reasons import IqCode, Sending
+from bridge.sandbox.rules.reasons import IqCode, SendRefusal
 from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import ack, info, iq, parse
@@ -25,7 +25,7 @@ from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.receipt import READ, RETRY, Receipt, RetryReceipt
 
 
-def take(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
+def handle(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
     """Do what a stanza from ``sender`` asks for."""
     try:
         word = parse(stanza, "to", state.names)
@@ -40,7 +40,7 @@ def take(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
         case Ack():
             _acknowledged(state, sender, word, now)
         case iq.Request():
-            queries.take(state, sender, word, now)
+            queries.handle(state, sender, word, now)
         case ChatState():
             _chat_state(state, sender, word)
         case info.OfflineBatch():
@@ -53,20 +53,20 @@ def take(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
 
 def _message(state: State, sender: Jid, carried: Message, now: float) -> None:
     account = state.registry.accounts.get(sender)
-    taken = None if account is None else state.log.taken(sender, account.connection, carried, now)
+    submission = None if account is None else state.log.submission(sender, account.connection, carried, now)
     if account is not None and state.faults.take(Kind.SWALLOW_MESSAGE, sender):
-        _mark(taken, acked=False)
+        _mark(submission, acked=False)
         return
     error = _refusal(state, sender, carried)
     if error is not None:
-        code = state.words.acks[error].code
-        _mark(taken, error=code)
+        code = state.variant.acks[error].code
+        _mark(submission, error=code)
         _acknowledge(state, sender, carried, now, code)
         return
     name = account.name if account is not None else state.people[sender].name
     passed_on = replace(carried, peer=sender, t=int(now), notify=name, offline=False)
-    state.registry.acquaint(sender, carried.peer)
-    _confirm(state, sender, carried, taken, now)
+    state.registry.make_known(sender, carried.peer)
+    _confirm(state, sender, carried, submission, now)
     storm = state.faults.take(Kind.RETRY_STORM, sender) if account is not None else None
     person = state.people.get(carried.peer)
     if storm is not None and person is not None:
@@ -74,52 +74,52 @@ def _message(state: State, sender: Jid, carried: Message, now: float) -> None:
     delivery.message(state, carried.peer, passed_on, now)
 
 
-def _confirm(state: State, sender: Jid, carried: Message, taken: Taken | None, now: float) -> None:
-    """Acknowledge a message that was taken, as far as no fault forbids."""
-    if taken is None:
+def _confirm(state: State, sender: Jid, carried: Message, submission: Submission | None, now: float) -> None:
+    """Acknowledge an accepted message, unless a fault changes that."""
+    if submission is None:
         _acknowledge(state, sender, carried, now)
         return
     connection = state.registry.accounts[sender].connection
     if connection is not None and state.faults.take(Kind.CLOSE_ON_MESSAGE, sender):
-        _mark(taken, acked=False)
+        _mark(submission, acked=False)
         state.outputs.append(Cut(connection))
         return
     if state.faults.take(Kind.MISSING_ACK, sender):
-        _mark(taken, acked=False)
+        _mark(submission, acked=False)
         return
     _acknowledge(state, sender, carried, now)
     if state.faults.take(Kind.DUPLICATE_ACK, sender):
         _acknowledge(state, sender, carried, now)
 
 
-def _refusal(state: State, sender: Jid, carried: Message) -> Sending | None:
+def _refusal(state: State, sender: Jid, carried: Message) -> SendRefusal | None:
     account = state.registry.accounts.get(sender)
     fault = state.faults.take(Kind.ACK_ERROR, sender) if account is not None else None
     if fault is not None:
-        return Sending(fault.text("condition", Sending.RESTRICTED.value))
-    if not reachability.may_meet(state, sender, carried.peer):
-        return Sending.NOT_REACHABLE
-    is_new = carried.peer not in state.registry.acquainted.get(sender, ())
+        return SendRefusal(fault.text("condition", SendRefusal.RESTRICTED.value))
+    if not reachability.may_contact(state, sender, carried.peer):
+        return SendRefusal.NOT_REACHABLE
+    is_new = carried.peer not in state.registry.known_by.get(sender, ())
     if account is not None and account.restricted and is_new:
-        return Sending.RESTRICTED
+        return SendRefusal.RESTRICTED
     return None
 
 
 def _acknowledge(state: State, sender: Jid, carried: Message, now: float, error: int | None = None) -> None:
     word = Ack(ack.MESSAGE, carried.id, carried.peer, t=int(now), error=error)
-    delivery.answer(state, sender, word.to_stanza("from"))
+    delivery.reply(state, sender, word.to_stanza("from"))
 
 
-def _mark(taken: Taken | None, *, error: int | None = None, acked: bool = True) -> None:
-    if taken is not None:
-        taken.error, taken.acked = error, acked
+def _mark(submission: Submission | None, *, error: int | None = None, acked: bool = True) -> None:
+    if submission is not None:
+        submission.error, submission.acked = error, acked
 
 
 def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: float) -> None:
     ids = [carried.id] if isinstance(carried, RetryReceipt) else list(carried.ids)
     type_ = RETRY if isinstance(carried, RetryReceipt) else carried.type
     answer = Ack(ack.RECEIPT, ids[0], carried.peer, type_)
-    delivery.answer(state, sender, answer.to_stanza("from"))
+    delivery.reply(state, sender, answer.to_stanza("from"))
     account = state.registry.accounts.get(sender)
     if account is not None:
         count = carried.count if isinstance(carried, RetryReceipt) else None
@@ -134,7 +134,7 @@ def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: fl
                 "count": count,
             }
         )
-    if not reachability.may_meet(state, sender, carried.peer):
+    if not reachability.may_contact(state, sender, carried.peer):
         return
     if account is not None and type_ == READ and not account.read_receipts:
         # Declared at login: this account tells nobody what it read.
@@ -164,8 +164,8 @@ def _acknowledged(state: State, sender: Jid, word: Ack, now: float) -> None:
 
 def _chat_state(state: State, sender: Jid, word: ChatState) -> None:
     """Never stored: somebody who is not there does not hear of it."""
-    if reachability.may_meet(state, sender, word.peer):
-        delivery.answer(state, word.peer, replace(word, peer=sender).to_stanza("from"))
+    if reachability.may_contact(state, sender, word.peer):
+        delivery.reply(state, word.peer, replace(word, peer=sender).to_stanza("from"))
 
 
 def _malformed(state: State, sender: Jid, stanza: Stanza) -> None:
@@ -175,7 +175,7 @@ def _malformed(state: State, sender: Jid, stanza: Stanza) -> None:
         return
     if stanza.tag == "iq":
         refusal = iq.Failure(identifier, iq.IqError(IqCode.BAD_REQUEST))
-        delivery.answer(state, sender, refusal.to_stanza())
+        delivery.reply(state, sender, refusal.to_stanza())
     elif stanza.tag == "message" and isinstance(to, Jid):
-        word = Ack(ack.MESSAGE, identifier, to, error=state.words.acks[Sending.MALFORMED].code)
-        delivery.answer(state, sender, word.to_stanza("from"))
+        word = Ack(ack.MESSAGE, identifier, to, error=state.variant.acks[SendRefusal.MALFORMED].code)
+        delivery.reply(state, sender, word.to_stanza("from"))
