@@ -1,8 +1,8 @@
 """Every connection's frames and Noise, without a socket: bytes in, bytes out.
 
-An edge opens a link for each connection, gives it what arrives, and does what ``take_effects`` names. When
-``receive`` or ``resume`` gives back ``FetchKeys``, the edge fetches them and calls ``resume``; the link's
-later bytes wait until then. One link's bad bytes end that link alone.
+An edge opens a link for each TCP connection, passes received bytes to it and carries out what
+``take_effects`` returns. When ``receive`` or ``resume`` returns ``FetchKeys``, the edge fetches the keys and
+calls ``resume``; later bytes of that link are queued until then. Invalid bytes end only their own link.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class ServerKeys:
 
 
 class SandboxConnection(ServerConnection):
-    """A server's connection that can also send what no honest server would."""
+    """A server's connection that can also send invalid frames."""
 
     def send_plaintext(self, plaintext: bytes) -> None:
-        """Queue a frame with any bytes in place of a stanza's."""
+        """Queue a frame whose plaintext need not be a stanza."""
         if self._transport is None:
             raise LocalProtocolError("stanzas are sent after the handshake")
         self._queue(self._transport.sending.encrypt(plaintext))
@@ -66,9 +66,12 @@ class SandboxConnection(ServerConnection):
 
 @dataclass
 class Link:
-    """One connection. ``outgoing`` and ``incoming`` are the bytes left until a fault cuts it, None for no
-    fault; ``events`` came but were not given to the rules yet; ``held`` was sent but is under way until the
-    client ended its side, None for no such fault."""
+    """One connection.
+
+    ``outgoing`` and ``incoming``: bytes left until a fault cuts the connection; None without that fault.
+    ``held``: bytes delayed until the client closes its side; None without that fault.
+    ``events``: received, not yet given to the rules.
+    """
 
     number: int
     noise: SandboxConnection
@@ -88,7 +91,7 @@ class Connections:
         self._effects: list[Effect] = []
 
     def open(self, now: float) -> int:
-        """A connection was made: the number it goes by."""
+        """Register a new connection; its number."""
         self._numbers += 1
         state, keys = self.gatekeeper.state, self._keys
         noise = SandboxConnection(
@@ -110,7 +113,7 @@ class Connections:
         return link.number
 
     def receive(self, number: int, data: bytes, now: float) -> FetchKeys | None:
-        """Bytes came, ``b""`` for the end; what comes on a link that is down is nobody's."""
+        """Take received bytes, ``b""`` at the end. Bytes on a closed link are ignored."""
         link = self._links.get(number)
         if link is None:
             return None
@@ -129,7 +132,7 @@ class Connections:
         return needed
 
     def resume(self, number: int, now: float, *, may_fetch: bool = True) -> FetchKeys | None:
-        """Give what waits to the rules; ``may_fetch=False`` after keys were fetched (or could not be)."""
+        """Give queued events to the rules. ``may_fetch=False``: the keys were fetched, or could not be."""
         link = self._links.get(number)
         while link is not None and link.events:
             event = link.events[0]
@@ -155,13 +158,13 @@ class Connections:
         return None
 
     def lost(self, number: int, now: float) -> None:
-        """A connection ended without the protocol's end."""
+        """Close a link whose connection broke."""
         link = self._links.get(number)
         if link is not None:
             self._hang_up(link, now)
 
     def take_effects(self, now: float) -> list[Effect]:
-        """What the edge has to do now, in order. Ask after every call of a rule, here or elsewhere."""
+        """What the edge must do now, in order. Call it after every call of a rule, also of one elsewhere."""
         self._carry_out(now)
         effects, self._effects = self._effects, []
         return effects
@@ -173,7 +176,7 @@ class Connections:
                 self._effects.append(output)
                 continue
             link = self._links.get(output.connection)
-            # A peer that said it is done sending may have left while its keys were fetched.
+            # The peer may have closed its side while the partner's keys were fetched.
             if link is not None and link.noise.state is not State.ENDED:
                 touched[link.number] = None
                 self._put(link, output, now)
@@ -201,7 +204,7 @@ class Connections:
                     self._hang_up(link, now, at_once=True)
 
     def _flush(self, link: Link, now: float) -> None:
-        """Write what is queued, as far as no fault cuts it off."""
+        """Write what is queued, up to where a fault cuts the connection."""
         data = link.noise.data_to_send()
         if not data:
             return

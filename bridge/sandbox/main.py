@@ -1,7 +1,6 @@
-"""Starting the sandbox: folder, rules, listeners, and the time that passes.
+"""Starting the sandbox: folder, rules, listeners, the periodic tick.
 
-Clock and HTTP client are given: the sandbox lives on one floor with their real forms. The clock must
-be the one that reads ``offset_file(directory)``, so that the control API can move it.
+The clock must read ``offset_file(directory)``, so that the control API can move it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ __all__ = ["LOOPBACK", "READY", "Sandbox", "offset_file", "run", "start"]
 
 TICK_SECONDS = 5.0
 READY = "sandbox ready"
-"""What is printed, with the folder, once everything listens."""
+"""Printed, with the folder, once everything listens."""
 LISTEN_EXIT_CODE = 23
 """Exit code: the sandbox cannot listen."""
 

@@ -27,7 +27,7 @@ def examples() -> list[tuple[str, str, Any]]:
     return found
 
 
-async def test_the_examples_of_the_guide_work_in_their_order(tmp_path: Path) -> None:
+async def test_guide_examples_work_in_order(tmp_path: Path) -> None:
     calls = examples()
     assert {path.split("/")[1] for _, path, _ in calls} == {"", "people", "faults", "accounts", "clock"}
     with sandbox_process(tmp_path / "sandbox") as running:

@@ -184,7 +184,7 @@ async def known_by(user: User, someone: Someone) -> str:
     return portal
 
 
-async def test_the_bridge_writes_first_and_both_read_each_other(someone: Someone, ada: User) -> None:
+async def test_bridge_writes_first_and_both_read(someone: Someone, ada: User) -> None:
     portal = await ada.start_chat(someone.contact)
     event = await ada.client.send_text(portal, "Hello from Matrix, żółw 🐢")
     came = await someone.message()
@@ -208,7 +208,7 @@ async def test_the_bridge_writes_first_and_both_read_each_other(someone: Someone
         assert (came["kind"], await someone.open(ada, came)) == ("msg", f"question {number}")
 
 
-async def test_libsignal_writes_first_to_two_accounts_that_share_no_session(
+async def test_libsignal_writes_first_to_two_separate_accounts(
     world: World, someone: Someone, ada: User
 ) -> None:
     async with world.user("bob") as bob:
@@ -228,7 +228,7 @@ async def test_libsignal_writes_first_to_two_accounts_that_share_no_session(
         assert len(known) == 2 and None not in known
 
 
-async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: User) -> None:
+async def test_out_of_order_messages_are_read_both_ways(someone: Someone, ada: User) -> None:
     portal = await known_by(ada, someone)
     sealed = [await someone.seal(ada, f"shuffled {number}") for number in range(6)]
     for number in (5, 0, 3, 1, 4, 2):
@@ -243,9 +243,7 @@ async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: U
         assert await someone.open(ada, came[number]) == texts[number]
 
 
-async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
-    someone: Someone, ada: User
-) -> None:
+async def test_libsignal_retry_is_answered_in_a_new_session(someone: Someone, ada: User) -> None:
     portal = await known_by(ada, someone)
     await ada.client.send_text(portal, "Say that again?")
     first = await someone.message()
@@ -263,9 +261,7 @@ async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
     assert await someone.open(ada, await someone.message()) == "Good"
 
 
-async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_session(
-    someone: Someone, ada: User
-) -> None:
+async def test_bridge_retry_is_answered_in_a_new_session(someone: Someone, ada: User) -> None:
     portal = await known_by(ada, someone)
     id = await someone.send(ada, spoiled(await someone.seal(ada, "Mumble")))
 
@@ -289,9 +285,7 @@ async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_sess
     assert await someone.open(ada, await someone.message()) == "Clearly"
 
 
-async def test_a_long_conversation_in_any_order_loses_and_doubles_nothing(
-    someone: Someone, ada: User
-) -> None:
+async def test_long_shuffled_conversation_is_exactly_once(someone: Someone, ada: User) -> None:
     portal = await known_by(ada, someone)
     chance = random.Random(1)
     out: list[str] = []

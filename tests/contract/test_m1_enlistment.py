@@ -31,15 +31,13 @@ async def refused(client: BareClient, form: dict[str, str]) -> Any:
     return answer["reason"]
 
 
-async def test_an_enlistment_gives_an_internal_identifier_of_ours(
-    new_client: NewClient, running: Running
-) -> None:
+async def test_enlistment_returns_a_jid_of_our_integrator(new_client: NewClient, running: Running) -> None:
     jid = await new_client().enlist()
     assert (jid.server, jid.integrator) == ("interop", running.profile.own.integrator)
     assert int(jid.user) > 2**32
 
 
-async def test_the_same_identifier_keeps_its_internal_identifier(new_client: NewClient) -> None:
+async def test_same_identifier_keeps_its_jid(new_client: NewClient) -> None:
     client = new_client()
     first = await client.enlist()
     assert await client.enlist() == first
@@ -48,9 +46,7 @@ async def test_the_same_identifier_keeps_its_internal_identifier(new_client: New
     assert await new_client().enlist() != first
 
 
-async def test_people_who_knew_an_account_hear_of_its_new_identity_only_when_there_is_one(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_contacts_hear_of_an_identity_change_only(alice: BareClient, control: SandboxControl) -> None:
     (jonas,) = [each for each in await people(control) if each["name"] == "Jonas Weber"]
     await alice.write(Jid.parse(jonas["jid"]), "hello")
     await alice.enlist()
@@ -86,14 +82,14 @@ BAD_FORMS: list[tuple[str, dict[str, str | None], EnlistRefusal]] = [
 @pytest.mark.parametrize(
     ("changes", "condition"), [row[1:] for row in BAD_FORMS], ids=[r[0] for r in BAD_FORMS]
 )
-async def test_a_bad_form_is_refused_with_its_reason(
+async def test_invalid_form_is_refused_with_its_reason(
     new_client: NewClient, running: Running, changes: dict[str, str | None], condition: EnlistRefusal
 ) -> None:
     client = new_client()
     assert await refused(client, client.form(**changes)) == word(running, condition)
 
 
-async def test_an_argument_that_stands_twice_is_refused(new_client: NewClient, running: Running) -> None:
+async def test_repeated_argument_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     form = list(client.form().items())
     answer = await client.post([*form, form[0]])  # type: ignore[arg-type]  # pairs are a form as well
@@ -127,7 +123,7 @@ def without(claims: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "condition"), [r[1:] for r in BAD_CLAIMS], ids=[r[0] for r in BAD_CLAIMS])
-async def test_a_token_with_bad_claims_is_refused(
+async def test_token_with_invalid_claims_is_refused(
     new_client: NewClient, running: Running, change: Change, condition: EnlistRefusal
 ) -> None:
     client = new_client()
@@ -137,7 +133,7 @@ async def test_a_token_with_bad_claims_is_refused(
 
 
 @pytest.mark.parametrize("which", ["auth_key", "identity"])
-async def test_a_token_bound_to_another_key_is_refused(
+async def test_token_bound_to_another_key_is_refused(
     new_client: NewClient, running: Running, which: str
 ) -> None:
     client = new_client()
@@ -147,7 +143,7 @@ async def test_a_token_bound_to_another_key_is_refused(
     assert await refused(client, form) == word(running, EnlistRefusal.BAD_TOKEN)
 
 
-async def test_a_token_of_another_signer_or_algorithm_is_refused(
+async def test_token_with_another_signer_or_algorithm_is_refused(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
@@ -171,14 +167,14 @@ def keyed_with_the_public_key(claims: dict[str, Any], kid: str) -> str:
     return signed + "." + base64url(hmac.digest(public, signed.encode(), "sha256"))
 
 
-async def test_a_token_counts_once(new_client: NewClient, running: Running) -> None:
+async def test_token_is_accepted_for_one_enlistment_only(new_client: NewClient, running: Running) -> None:
     client = new_client()
     form = client.form()
     assert (await client.post(form))["status"] == "ok"
     assert await refused(client, form) == word(running, EnlistRefusal.BAD_TOKEN)
 
 
-async def test_the_key_of_one_user_is_not_another_users(new_client: NewClient, running: Running) -> None:
+async def test_auth_key_of_another_user_is_refused(new_client: NewClient, running: Running) -> None:
     one, other = new_client(), new_client()
     await one.enlist()
     other.static = one.static
@@ -187,7 +183,7 @@ async def test_the_key_of_one_user_is_not_another_users(new_client: NewClient, r
 
 
 @pytest.mark.parametrize("condition", [EnlistRefusal.BLOCKED, EnlistRefusal.NOT_ELIGIBLE])
-async def test_who_may_not_take_part_is_refused(
+async def test_blocked_or_ineligible_user_is_refused(
     new_client: NewClient, control: SandboxControl, running: Running, condition: EnlistRefusal
 ) -> None:
     client = new_client()
@@ -197,7 +193,7 @@ async def test_who_may_not_take_part_is_refused(
     await client.enlist()
 
 
-async def test_too_many_enlistments_are_refused_with_the_time_to_wait(
+async def test_too_many_enlistments_are_refused_with_retry_after(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
@@ -208,7 +204,7 @@ async def test_too_many_enlistments_are_refused_with_the_time_to_wait(
     assert 1 <= answer["retry_after"] <= running.variant.allowances.enlistments_refill_s
 
 
-async def test_a_partner_off_the_registry_is_refused_and_back_on_it_let_in(
+async def test_removed_partner_is_refused_until_restored(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
@@ -219,9 +215,7 @@ async def test_a_partner_off_the_registry_is_refused_and_back_on_it_let_in(
     await client.enlist()
 
 
-async def test_new_keys_of_the_partner_are_fetched_when_a_token_names_them(
-    new_client: NewClient, partner: Partner
-) -> None:
+async def test_unknown_kid_triggers_a_key_fetch(new_client: NewClient, partner: Partner) -> None:
     client = new_client()
     before = await client.enlist()
     partner.keys = {"key-1": "partner", f"next {client.identifier}": "next"}
@@ -229,7 +223,7 @@ async def test_new_keys_of_the_partner_are_fetched_when_a_token_names_them(
     assert await client.enlist() == before
 
 
-async def test_an_unknown_kid_is_asked_for_once_a_minute(
+async def test_unknown_kid_is_fetched_at_most_once_a_minute(
     new_client: NewClient, partner: Partner, running: Running
 ) -> None:
     client = new_client()
@@ -241,7 +235,7 @@ async def test_an_unknown_kid_is_asked_for_once_a_minute(
     assert partner.key_fetches - before <= 1
 
 
-async def test_keys_that_cannot_be_fetched_are_nobodys_fault(
+async def test_key_fetch_failure_answers_temporarily_unavailable(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
@@ -250,7 +244,7 @@ async def test_keys_that_cannot_be_fetched_are_nobodys_fault(
     await client.enlist()
 
 
-async def test_an_unknown_kid_on_demand_is_a_bad_token(
+async def test_unknown_kid_fault_answers_bad_token(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
@@ -260,7 +254,7 @@ async def test_an_unknown_kid_on_demand_is_a_bad_token(
 
 
 @pytest.mark.parametrize("condition", list(EnlistRefusal), ids=lambda each: each.value)
-async def test_every_reason_can_be_had_on_demand(
+async def test_every_enlistment_refusal_can_be_forced(
     new_client: NewClient, control: SandboxControl, running: Running, condition: EnlistRefusal
 ) -> None:
     client = new_client()

@@ -31,7 +31,7 @@ async def refusal(client: BareClient, **login: object) -> LoginFailure:
     return outcome
 
 
-async def test_a_login_is_followed_by_an_empty_mailbox_and_pings_are_answered(new_client: NewClient) -> None:
+async def test_login_gets_a_preview_and_pings_are_answered(new_client: NewClient) -> None:
     client = new_client()
     await client.enlist()
     outcome = await client.log_in()
@@ -41,7 +41,7 @@ async def test_a_login_is_followed_by_an_empty_mailbox_and_pings_are_answered(ne
     assert isinstance(await client.ask(iq.ping), Result)
 
 
-async def test_the_server_proves_itself_by_the_pinned_root(new_client: NewClient) -> None:
+async def test_server_with_another_root_is_rejected(new_client: NewClient) -> None:
     client = new_client()
     await client.enlist()
     client.expect(root_key=os.urandom(32))
@@ -50,7 +50,7 @@ async def test_the_server_proves_itself_by_the_pinned_root(new_client: NewClient
 
 
 @pytest.mark.parametrize("what", ["header", "prologue"])
-async def test_another_beginning_gets_no_connection(new_client: NewClient, what: str) -> None:
+async def test_wrong_header_or_prologue_gets_no_connection(new_client: NewClient, what: str) -> None:
     client = new_client()
     await client.enlist()
     client.expect(**{what: b"other"})
@@ -70,23 +70,21 @@ def test_variants_differ_in_mixing_an_empty_first_payload() -> None:
     assert {load_variant(name).chat.mix_empty_payload for name in VARIANTS} == {False, True}
 
 
-async def test_an_account_nobody_knows_must_enlist(new_client: NewClient, running: Running) -> None:
+async def test_unknown_account_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     failure = await refusal(client, account_id=2**33 + 1)
     assert failure.reason == word(running, LoginRefusal.UNKNOWN_ACCOUNT)
 
 
-async def test_a_login_with_another_key_than_enlisted_is_refused(
-    new_client: NewClient, running: Running
-) -> None:
+async def test_login_with_another_static_key_is_refused(new_client: NewClient, running: Running) -> None:
     one, other = new_client(), new_client()
     await one.enlist()
     other.jid = one.jid
     assert (await refusal(other)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
-async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
+async def test_login_with_a_foreign_or_expired_token_is_refused(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
@@ -101,7 +99,7 @@ async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
         assert failure.reason == word(running, condition)
 
 
-async def test_a_token_counts_for_one_connection(new_client: NewClient, running: Running) -> None:
+async def test_token_is_accepted_for_one_login_only(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     token = client.token().encode()
@@ -110,7 +108,7 @@ async def test_a_token_counts_for_one_connection(new_client: NewClient, running:
     assert (await refusal(client, token=token)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
-async def test_an_old_program_is_told_so(new_client: NewClient, running: Running) -> None:
+async def test_outdated_version_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     primary, secondary, tertiary = running.profile.chat.protocol_version
@@ -118,7 +116,7 @@ async def test_an_old_program_is_told_so(new_client: NewClient, running: Running
     assert failure.reason == word(running, LoginRefusal.OUTDATED)
 
 
-async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
+async def test_ban_ends_the_connection_and_gives_the_remaining_time(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.act(alice.identifier, "ban", seconds=500)
@@ -131,7 +129,7 @@ async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
     assert isinstance(await alice.log_in(), Success)
 
 
-async def test_a_locked_account_and_a_removed_partner_are_refused(
+async def test_locked_account_and_removed_partner_are_refused(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.act(alice.identifier, "lock")
@@ -145,7 +143,7 @@ async def test_a_locked_account_and_a_removed_partner_are_refused(
 
 
 @pytest.mark.parametrize("condition", list(LoginRefusal), ids=lambda each: each.value)
-async def test_every_refusal_of_a_login_can_be_had_on_demand(
+async def test_every_login_refusal_can_be_forced(
     new_client: NewClient, control: SandboxControl, running: Running, condition: LoginRefusal
 ) -> None:
     client = new_client()
@@ -156,7 +154,7 @@ async def test_every_refusal_of_a_login_can_be_had_on_demand(
     assert isinstance(await client.log_in(), Success)
 
 
-async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
+async def test_older_connection_gets_a_replaced_conflict(
     alice: BareClient, new_client: NewClient, running: Running
 ) -> None:
     second = new_client()
@@ -169,7 +167,7 @@ async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
     assert isinstance(await second.ask(iq.ping), Result)
 
 
-async def test_an_unknown_question_is_refused_and_an_unknown_stanza_ignored(alice: BareClient) -> None:
+async def test_unknown_iq_is_refused_and_unknown_stanza_ignored(alice: BareClient) -> None:
     for xmlns, expected in (("nobody:knows", 501), ("encrypt", 400)):
         answer = await alice.ask(lambda id, xmlns=xmlns: iq.Request(id, "get", xmlns).to_stanza())  # type: ignore[misc]
         assert isinstance(answer, Failure) and answer.error.code == expected
@@ -178,9 +176,7 @@ async def test_an_unknown_question_is_refused_and_an_unknown_stanza_ignored(alic
     assert isinstance(await alice.ask(iq.ping), Result)
 
 
-async def test_bytes_that_are_no_stanza_end_that_connection_alone(
-    alice: BareClient, new_client: NewClient
-) -> None:
+async def test_garbage_ends_only_its_own_connection(alice: BareClient, new_client: NewClient) -> None:
     bob = new_client("Bob")
     await bob.start()
     await alice.send_bytes(frame(os.urandom(64)))
@@ -189,9 +185,7 @@ async def test_bytes_that_are_no_stanza_end_that_connection_alone(
     await alice.connect()
 
 
-async def test_bytes_before_the_handshake_end_that_connection_alone(
-    alice: BareClient, new_client: NewClient
-) -> None:
+async def test_wrong_header_ends_only_its_own_connection(alice: BareClient, new_client: NewClient) -> None:
     bob = new_client("Bob")
     await bob.enlist()
     bob.expect(header=os.urandom(400))

@@ -35,7 +35,7 @@ def day(world: Memory) -> None:
     world.carry()
 
 
-def test_a_login_and_a_message_pass_through_frames_and_noise_in_memory() -> None:
+def test_login_and_message_cross_the_wire_in_memory() -> None:
     world = Memory()
     user, person = met(world)
     user.log_in()
@@ -49,7 +49,7 @@ def test_a_login_and_a_message_pass_through_frames_and_noise_in_memory() -> None
     assert (message.peer, message.kind, message.t, message.notify) == (person.jid, "pkmsg", int(NOW), "Mira")
 
 
-def test_the_same_day_with_the_same_dice_gives_the_same_bytes() -> None:
+def test_same_seed_gives_the_same_bytes() -> None:
     worlds = [Memory(seed="a"), Memory(seed="a"), Memory(seed="b")]
     for world in worlds:
         day(world)
@@ -57,7 +57,7 @@ def test_the_same_day_with_the_same_dice_gives_the_same_bytes() -> None:
     assert first == again != other
 
 
-def test_a_message_for_somebody_who_is_away_asks_for_a_wake_up() -> None:
+def test_message_to_offline_account_sends_a_wake_up() -> None:
     world = Memory()
     user, person = met(world)
     person.write(user.jid, "hello", world.now)
@@ -68,7 +68,7 @@ def test_a_message_for_somebody_who_is_away_asks_for_a_wake_up() -> None:
     assert push.body == b'{"to": "@alice:hs.example"}'
 
 
-def test_the_older_connection_is_hung_up_after_its_last_word() -> None:
+def test_replaced_connection_is_closed_after_its_stream_error() -> None:
     world = Memory()
     user, _ = met(world)
     user.log_in()
@@ -81,7 +81,7 @@ def test_the_older_connection_is_hung_up_after_its_last_word() -> None:
     assert world.hung_up == [older]
 
 
-def test_a_login_waits_for_the_partners_keys_and_goes_on_with_them() -> None:
+def test_login_waits_for_the_partner_keys() -> None:
     world = Memory()
     user, _ = met(world)
     world.state.tokens.keys.clear()
@@ -91,7 +91,7 @@ def test_a_login_waits_for_the_partners_keys_and_goes_on_with_them() -> None:
     assert user.seen[0] == Success(int(NOW))
 
 
-def test_account_numbers_are_longer_than_32_bits_and_outlive_a_restart() -> None:
+def test_account_numbers_are_stable_and_exceed_32_bits() -> None:
     numbers = set()
     for name in ("alice", "bob", "carol"):
         jids = [make_world().registry.account_jid(7, name) for _ in range(2)]
@@ -101,7 +101,7 @@ def test_account_numbers_are_longer_than_32_bits_and_outlive_a_restart() -> None
     assert len(numbers) == 3
 
 
-def test_upload_questions_reach_the_directory() -> None:
+def test_upload_with_foreign_keys_is_refused() -> None:
     world = Memory()
     user, person = met(world)
     user.log_in()

@@ -1,7 +1,7 @@
-"""The control API: how tests and demos make things happen. Loopback, one bearer token, JSON.
+"""The control API for tests and demos: loopback, one bearer token, JSON.
 
     GET    /                         time, accounts, people, armed faults
-    GET    /changes?after=N&timeout=S   when anything happened after change N: {"change"}
+    GET    /changes?after=N&timeout=S   waits for a change after number N: {"change"}
     GET    /log[?after=N]            the logs (see ``rules.log``)
     POST   /clock                    {"advance"} or {"offset"} in seconds -> {"offset", "now"}
     PATCH  /registry                 {"blocked", "not_eligible", "minimum_version", "partner_registered"}
@@ -10,7 +10,7 @@
     POST   /accounts/{member}/actions/{action}   parameters of ``rules.actions``
     ...    /people...                see ``people`` and ``external_people``
 
-Members are named by internal identifier, or by the visible one where only one has it. Errors are
+Members are named by JID, or by their identifier when it is unique. Errors are
 ``{"error"}`` with 400, 401, 404 or 409.
 """
 
@@ -42,14 +42,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Changes:
-    """Counts what happened, and lets a test wait for more of it instead of sleeping."""
+    """A counter of changes that a test can wait on instead of sleeping."""
 
     def __init__(self) -> None:
         self.count = 0
         self._event = asyncio.Event()
 
     def happened(self) -> None:
-        """Something did."""
+        """Count a change and wake those who wait."""
         self.count += 1
         self._event.set()
         self._event = asyncio.Event()
@@ -62,7 +62,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Control:
-    """What the handlers share. ``perform`` does what the rules put out."""
+    """What the handlers share. ``perform`` carries out the rules' outputs."""
 
     gatekeeper: Gatekeeper
     clock: Clock
@@ -72,11 +72,11 @@ class Control:
 
     @property
     def state(self) -> State:
-        """The network's memory."""
+        """The network's state."""
         return self.gatekeeper.state
 
     def settle(self) -> float:
-        """Finish what a handler began; the time."""
+        """Finish what a handler started; the time."""
         now = self.clock.now()
         self.gatekeeper.settle(now)
         self.perform()
@@ -116,7 +116,7 @@ def _guard(token: str) -> Any:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(given, expected):
-            return web.json_response({"error": "the token of control.yaml is needed"}, status=401)
+            return web.json_response({"error": "give the token of control.yaml"}, status=401)
         try:
             return await handler(request)
         except UnknownPerson as unknown:
@@ -213,13 +213,13 @@ async def _arm(control: Control, request: web.Request) -> Any:
     try:
         kind = Kind(body.text("kind"))
     except ValueError:
-        raise refuse(f"kind is none of {', '.join(each.value for each in Kind)}") from None
+        raise refuse(f"unknown kind; use one of {', '.join(each.value for each in Kind)}") from None
     named = body.optional_text("account")
     account = None if named is None else member(state, named)
     parameters = body.inner("parameters").parameters() if body.values.get("parameters") else {}
     fault = state.faults.arm(kind, account, body.whole("times", 1), parameters)
     if kind in (Kind.JWKS_OUTAGE, Kind.UNKNOWN_KID):
-        # Kept keys would hide the fault.
+        # Cached keys would hide the fault.
         state.tokens.keys = {number: PartnerKeys() for number in state.tokens.keys}
     return {"number": fault.number}
 
@@ -235,7 +235,7 @@ async def _action(control: Control, request: web.Request) -> Any:
     account = state.registry.accounts.get(member(state, request.match_info["member"]))
     action = actions.ACTIONS.get(name)
     if account is None or action is None:
-        raise refuse(f"actions on accounts are {', '.join(actions.ACTIONS)}", 404)
+        raise refuse(f"unknown account or action; actions are {', '.join(actions.ACTIONS)}", 404)
     parameters = (await read_body(request)).parameters()
     action(actions.Call(state, account, control.clock.now(), parameters))
     control.settle()

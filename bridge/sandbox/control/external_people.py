@@ -1,7 +1,7 @@
-"""The part of the control API for people whose client is another program, such as libsignal.
+"""The control API's calls for external people, whose client is another program, such as libsignal.
 
-The program holds the keys; here its words become stanzas in bytes and the server's stanzas become
-JSON. Bytes are hexadecimal throughout.
+The program holds the keys. Its calls become encoded stanzas, and the server's stanzas become JSON. Bytes
+are hexadecimal throughout.
 
     POST /people/{member}/keys      {"registration_id", "identity", "signed": {"id", "public", "signature"},
                                      "one_time": [{"id", "public"}]} -> {"error": null or code}
@@ -37,29 +37,29 @@ Handler = Callable[["ExternalClient", Body], dict[str, Any]]
 
 
 class ExternalClient:
-    """A program's words in the place of its person."""
+    """Sends a program's stanzas as its person."""
 
     def __init__(self, gatekeeper: Gatekeeper, person: Person, settle: Callable[[], float]) -> None:
         self.gatekeeper, self.person, self._settle = gatekeeper, person, settle
 
     def member(self, text: str) -> Jid:
-        """Somebody named in a request."""
+        """A member named in a request."""
         return member(self.gatekeeper.state, text)
 
     def say(self, stanza: Stanza) -> None:
-        """Send a stanza and let everything that follows from it happen."""
+        """Send a stanza and carry out everything that follows."""
         self.person.send(stanza)
         self._settle()
 
     def ask(self, stanza: Stanza) -> Stanza | None:
-        """Send a question; its answer, which is taken out of the inbox."""
+        """Send a request; the answer, removed from the inbox."""
         self.say(stanza)
         return self.take(
             lambda came: (came.tag, came.attributes.get("id")) == ("iq", stanza.attributes["id"])
         )
 
     def take(self, wanted: Callable[[Stanza], bool]) -> Stanza | None:
-        """The newest stanza of the inbox that is wanted, taken out of it."""
+        """The newest matching stanza, removed from the inbox."""
         inbox = self.person.inbox
         found = next((each for each in reversed(inbox) if wanted(each)), None)
         if found is not None:
@@ -67,7 +67,7 @@ class ExternalClient:
         return found
 
     def new_id(self) -> str:
-        """An id for a question."""
+        """An id for a request."""
         return self.gatekeeper.state.new_id()
 
 

@@ -1,8 +1,8 @@
-"""The part of the control API about people.
+"""The control API's calls about people.
 
-GET   /people                    all, in short
+GET   /people                    everybody, in brief
 POST  /people                    {"service", "identifier", "name", "answer"?, "opted_in"?, "external"?}
-GET   /people/{member}           with everything they hold (see ``people.history``)
+GET   /people/{member}           with keys and history (see ``people.history``)
 PATCH /people/{member}           {"opted_in", "answers_pings", "online", "name", "answer", "reads",
                                   "sends_receipts"}: what is given is changed
 POST  /people/{member}/write     {"to", "text" or "texts", "reply_to"?} -> {"ids"}
@@ -42,7 +42,7 @@ class PersonCall:
     now: float
 
     def member(self, name: str) -> Jid:
-        """The member that is named in the body."""
+        """The member named in the body."""
         return member(self.gatekeeper.state, self.body.text(name))
 
 
@@ -52,7 +52,7 @@ Handler = Callable[[PersonCall], dict[str, Any]]
 def add_routes(
     routes: web.UrlDispatcher, gatekeeper: Gatekeeper, clock: Clock, settle: Callable[[], float]
 ) -> None:
-    """All routes under ``/people`` that are about simulated people, or about any."""
+    """Routes under ``/people`` for all people and for simulated ones."""
     state = gatekeeper.state
 
     def person_of(request: web.Request) -> Person:
@@ -88,7 +88,7 @@ def add_routes(
         async def answer_request(request: web.Request) -> web.Response:
             person = person_of(request)
             if not isinstance(person, SimulatedPerson):
-                raise refuse("this person's client is a program outside", 409)
+                raise refuse("this person's client is an external program", 409)
             answer = handler(PersonCall(gatekeeper, person, await read_body(request), clock.now()))
             settle()
             return web.json_response(answer)
@@ -104,7 +104,7 @@ def add_routes(
 
 
 def summary(person: Person) -> dict[str, Any]:
-    """A person in short."""
+    """A person in brief."""
     return {
         "jid": str(person.jid),
         "service": person.service,
@@ -118,7 +118,7 @@ def summary(person: Person) -> dict[str, Any]:
 
 
 def whole(person: Person) -> dict[str, Any]:
-    """A person with everything they hold."""
+    """A person with keys and history."""
     if not isinstance(person, SimulatedPerson):
         return summary(person)
     identity = person.keyring.own.identity.public.hex()

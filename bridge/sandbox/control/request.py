@@ -1,4 +1,4 @@
-"""Reading what a test sends to the control API, and refusing it in one way."""
+"""Reading requests to the control API; invalid ones are refused in one way."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def refuse(what: str, status: int = 400) -> web.HTTPException:
 
 @dataclass(frozen=True)
 class Body:
-    """A JSON object; each getter refuses what has another type."""
+    """A JSON object; each getter refuses a value of another type."""
 
     values: Mapping[str, Any]
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text that must be there, unless there is a default."""
+        """A text; required when there is no default."""
         found = self._typed(name, str)
         if found is None and default is None:
             raise refuse(f"{name} is missing")
@@ -61,27 +61,27 @@ class Body:
         try:
             return bytes.fromhex(self.text(name))
         except ValueError:
-            raise refuse(f"{name} is no hexadecimal") from None
+            raise refuse(f"{name} is not hexadecimal") from None
 
     def texts(self, name: str) -> list[str]:
-        """A list of texts; empty when it is not there."""
+        """A list of texts; empty when missing."""
         found = self._typed(name, list) or []
         if not all(isinstance(each, str) for each in found):
-            raise refuse(f"{name} is no list of texts")
+            raise refuse(f"{name} is not a list of texts")
         return list(found)
 
     def inner(self, name: str) -> Body:
-        """An object inside, which must be there."""
+        """A nested object; required."""
         return Body(self._typed(name, dict) or _missing(name))
 
     def bodies(self, name: str) -> list[Body]:
-        """A list of objects; empty when it is not there."""
+        """A list of objects; empty when missing."""
         return [Body(each) for each in self._typed(name, list) or []]
 
     def parameters(self) -> dict[str, Parameter]:
-        """All of it, when it is flat."""
+        """All values; refused when one is nested."""
         if not all(isinstance(value, str | int | float | bool) for value in self.values.values()):
-            raise refuse("parameters are texts, numbers and truth values")
+            raise refuse("parameters must be strings, numbers or booleans")
         return dict(self.values)
 
     def _typed(self, name: str, wanted: type[_Wanted]) -> _Wanted | None:
@@ -89,7 +89,7 @@ class Body:
         if value is None:
             return None
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            raise refuse(f"{name} is no {wanted.__name__}")
+            raise refuse(f"{name} is not of type {wanted.__name__}")
         return value
 
 
@@ -100,14 +100,14 @@ async def read_body(request: web.Request) -> Body:
     try:
         values = await request.json()
     except ValueError:
-        raise refuse("the body is no JSON") from None
+        raise refuse("the body is not JSON") from None
     if not isinstance(values, dict):
-        raise refuse("the body is no JSON object")
+        raise refuse("the body is not a JSON object")
     return Body(values)
 
 
 def member(state: State, text: str) -> Jid:
-    """An account or a person by internal identifier, or by the visible one where that names only one."""
+    """An account or person by JID, or by identifier when it is unique."""
     try:
         jid = Jid.parse(text)
     except ValueError:

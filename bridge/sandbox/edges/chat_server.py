@@ -1,4 +1,4 @@
-"""The chat server's edge: TCP connections for the switchboard, and what it wants done."""
+"""The chat server: TCP connections for ``connections``, and the effects it returns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
 
 READ_BYTES = 64 * 1024
 CLOSE_SECONDS = 2.0
-"""How long last words may take to leave."""
+"""How long the last bytes may take to be sent."""
 
 CallPartner = Callable[[FetchKeys | WakeUp], Awaitable[None]]
-"""Does what needs a call to the partner."""
+"""Makes an HTTP call to the partner."""
 
 
 class ChatServer:
-    """Listens, and moves bytes. ``on_change`` is called after everything that happened."""
+    """Listens and moves bytes. ``on_change`` is called after each event."""
 
     def __init__(
         self, connections: Connections, clock: Clock, call_partner: CallPartner, on_change: Callable[[], None]
@@ -32,7 +32,7 @@ class ChatServer:
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int) -> int:
-        """Start; the port, which is a free one for 0."""
+        """Start listening; the port. 0 takes a free one."""
         self._server = await asyncio.start_server(self._serve, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -46,7 +46,7 @@ class ChatServer:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def perform(self) -> None:
-        """Do what the rules put out. Call it after every call of a rule."""
+        """Carry out the rules' outputs. Call it after every call of a rule."""
         for effect in self._connections.take_effects(self._clock.now()):
             match effect:
                 case WakeUp():
@@ -92,7 +92,7 @@ class ChatServer:
                 await writer.drain()
             await self._received(number, b"")
         except OSError:
-            pass  # the connection is lost; that is said below
+            pass  # the connection broke; the rules are told below
         finally:
             self._connections.lost(number, self._clock.now())
             self.perform()

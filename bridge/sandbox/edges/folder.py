@@ -1,8 +1,8 @@
-"""The sandbox's folder: keys and ports made once, the profile written at every start.
+"""The sandbox's folder: keys and ports made once, the profile written at each start.
 
     keys.yaml         private keys, ports, the control token (0600)
-    profile.yaml      what the bridge's config names as its network's profile
-    control.yaml      where the control API is, and its token (0600)
+    profile.yaml      the profile for the bridge's config
+    control.yaml      URL and token of the control API (0600)
     clock-offset      seconds that the shared clock is ahead of real time
     lock              held while a sandbox runs; the process id of the last one
 
@@ -51,7 +51,7 @@ Rng = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Keys:
-    """What is made once. Ports are 0 before the first start."""
+    """Keys and the control token, made once."""
 
     root: KeyPair
     intermediate: KeyPair
@@ -64,7 +64,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports; 0 where a free one is to be taken."""
+    """TCP ports; 0 takes a free one."""
 
     chat: int = 0
     web: int = 0
@@ -72,7 +72,7 @@ class Ports:
 
 
 def load_variant(name: str | Path) -> Variant:
-    """A shipped variant by its name, or one from a YAML file."""
+    """A shipped variant by name, or one from a YAML file."""
     path = Path(name)
     if path.suffix != ".yaml":
         path = SHIPPED / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""The HTTP edge: the enlistment call, the network's own key set, and calls to the partner."""
+"""HTTP: the enlistment call, the network's key set, and calls to the partner."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bridge.sandbox.rules.accounts.partner_keys import MAX_JWKS_BYTES
 from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
 
 MAX_FORM_BYTES = 16 * 1024
-"""A token of 4 kB, some 500 bytes of keys, and the names."""
+"""A token of 4 kB, some 500 bytes of keys, and field names."""
 MAX_ANSWER_BYTES = 64 * 1024
 CALL_SECONDS = 10.0
 
 
 class Partner:
-    """Calls to the partner's listener: its keys, and waking it."""
+    """Calls to the partner's listener: key set and wake-ups."""
 
     def __init__(self, gatekeeper: Gatekeeper, client: Web, clock: Clock) -> None:
         self._gatekeeper, self._client, self._clock = gatekeeper, client, clock
 
     async def call(self, output: FetchKeys | WakeUp) -> None:
-        """Do it; a partner that does not answer is noted, no more."""
+        """Make the call; a missing answer is noted."""
         if isinstance(output, FetchKeys):
             await self._fetch(output)
         else:
@@ -74,7 +74,7 @@ def application(
 ) -> web.Application:
     """The routes that a partner calls, at the paths of the profile.
 
-    ``perform`` does what the rules put out.
+    ``perform`` carries out the rules' outputs.
     """
 
     async def enlist(request: web.Request) -> web.Response:

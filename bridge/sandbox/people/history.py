@@ -1,4 +1,4 @@
-"""What a simulated person holds: messages received and sent, as data for tests to read."""
+"""A simulated person's history: messages received and sent, as data for tests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bridge.ids import Jid
 
 @dataclass
 class Received:
-    """A message that came. ``state``: ``read`` (opened), ``awaiting`` (asked for again) or ``failed``.
+    """A received message. ``state``: ``read`` (opened), ``awaiting`` (a retry) or ``failed``.
 
-    ``text`` is None until it was opened, and for a ``kind`` that is not text. ``ciphertexts`` are all
-    that came under this id, in hexadecimal; ``repeats`` counts those that brought nothing new.
+    ``text`` is None until opened, and for other kinds than text. ``ciphertexts`` has everything received
+    under this id, in hexadecimal; ``repeats`` counts duplicates.
     """
 
     sender: Jid
@@ -36,7 +36,7 @@ class Received:
 
 @dataclass
 class Sent:
-    """A message that was written. ``state``: ``waiting`` for keys, ``sent``, ``accepted`` or ``refused``."""
+    """A sent message. ``state``: ``waiting`` for keys, ``sent``, ``accepted`` or ``refused``."""
 
     to: Jid
     id: str
@@ -58,7 +58,7 @@ class Sent:
 
 @dataclass
 class History:
-    """All of one person's, in the order they happened."""
+    """One person's messages, in order."""
 
     received: list[Received] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
@@ -66,26 +66,26 @@ class History:
     typing_seen: int = 0
     identity_changes: list[Jid] = field(default_factory=list)
     dropped: int = 0
-    """Messages that a session had opened before under another id."""
+    """Messages that the session had opened before, under another id."""
     _received: dict[tuple[Jid, str], Received] = field(default_factory=dict)
     _sent: dict[tuple[Jid, str], Sent] = field(default_factory=dict)
 
     def keep_received(self, message: Received) -> None:
-        """Somebody wrote."""
+        """Add a received message."""
         self.received.append(message)
         self._received[message.sender, message.id] = message
 
     def keep_sent(self, message: Sent) -> None:
-        """This person wrote."""
+        """Add a sent message."""
         self.sent.append(message)
         self._sent[message.to, message.id] = message
 
     def find_received(self, sender: Jid, id: str) -> Received | None:
-        """The message of that sender and id."""
+        """The message with that sender and id."""
         return self._received.get((sender, id))
 
     def find_sent(self, to: Jid, id: str) -> Sent | None:
-        """The message with that id to that recipient, and nobody else."""
+        """The message with that recipient and id."""
         return self._sent.get((to, id))
 
     def to_json(self) -> dict[str, Any]:

@@ -25,29 +25,29 @@ class Keyring:
 
     @staticmethod
     def new(rng: Rng) -> Keyring:
-        """A fresh identity with one signed prekey and no one-time ones."""
+        """A new identity with one signed prekey and no one-time prekeys."""
         made = Keyring(rng, new_own_keys(rng))
         made.rotate(forget_old=False)
         return made
 
     def one_time(self, id: int) -> KeyPair | None:
-        """For ``e2ee``."""
+        """The private key by id, for ``e2ee``."""
         return self.one_time_keys.get(id)
 
     def signed(self, id: int) -> KeyPair | None:
-        """For ``e2ee``."""
+        """The private key by id, for ``e2ee``."""
         found = self.signed_keys.get(id)
         return None if found is None else found.pair
 
     def rotate(self, *, forget_old: bool) -> None:
-        """A new signed prekey; the old ones are kept unless they are to be forgotten."""
+        """Make a new signed prekey; keep the old ones unless ``forget_old``."""
         if forget_old:
             self.signed_keys.clear()
         self.signed_id += 1
         self.signed_keys[self.signed_id] = new_signed_prekey(self.own, self.signed_id, self.rng)
 
     def make(self, count: int) -> UploadedKeys:
-        """``count`` more one-time prekeys, ready to be uploaded with all the rest."""
+        """Make ``count`` one-time prekeys; all public keys, for an upload."""
         fresh = new_prekeys(self.next_id, count, self.rng)
         self.next_id += count
         self.one_time_keys |= {key.id: key.pair for key in fresh}
@@ -59,12 +59,12 @@ class Keyring:
         )
 
     def published(self) -> PublicSignedPreKey:
-        """The signed prekey as it is published."""
+        """The published signed prekey."""
         current = self.signed_keys[self.signed_id]
         return PublicSignedPreKey(current.id, current.pair.public, current.signature)
 
     def bundle(self) -> PublicBundle:
-        """A bundle of its own, with a one-time prekey that the directory never had."""
+        """A bundle with a one-time prekey that the directory never had."""
         (fresh,) = self.make(1).one_time
         signed = self.published()
         return PublicBundle(

@@ -1,4 +1,4 @@
-"""The sealing half of a simulated person: sessions, what waits for keys, retries both ways."""
+"""A simulated person's sessions: sealing, opening, messages that wait for keys, retries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NEW_SESSION_S = 3600.0
 
 @dataclass
 class Sessions:
-    """Sessions by peer; ``key_queries`` are questions for keys by the question's id."""
+    """Session records by peer. ``key_queries``: id of a key request -> peer."""
 
     rng: Rng
     keyring: Keyring
@@ -41,15 +41,15 @@ class Sessions:
     records: dict[Jid, Record] = field(default_factory=dict)
     key_queries: dict[str, Jid] = field(default_factory=dict)
     waiting: dict[Jid, list[tuple[Sent, int]]] = field(default_factory=dict)
-    """Messages that wait for their recipient's keys, with the ``count`` they are sent with."""
+    """Messages that wait for the recipient's keys, each with its retry ``count``."""
     renewed_at: dict[Jid, float] = field(default_factory=dict)
 
     def new_id(self) -> str:
-        """An id for a question or a message."""
+        """An id for a request or a message."""
         return STANZA_ID_PREFIX + self.rng(STANZA_ID_BYTES).hex().upper()
 
     def write(self, to: Jid, text: str, now: float, *, reply_to: str | None = None) -> str:
-        """Seal and send a text, after keys were fetched where there is no session."""
+        """Seal and send a text; keys are fetched first when there is no session."""
         author = str(to) if reply_to is not None else None
         plain = payload.TextPayload(text, reply_to, author, "" if reply_to is not None else None)
         written = Sent(to, self.new_id(), text, plain.to_bytes())
@@ -58,9 +58,9 @@ class Sessions:
         return written.id
 
     def open(self, carried: Message, held: Received, now: float) -> bool:
-        """Open a message into ``held``; False when its session had opened it before.
+        """Open a message into ``held``; False for a duplicate.
 
-        RemoteProtocolError when it cannot be read; then nothing has moved.
+        RemoteProtocolError when it is unreadable; no state has changed then.
         """
         record = self.records.get(carried.peer)
         own = self.keyring.own
@@ -85,7 +85,7 @@ class Sessions:
         return True
 
     def on_retry_receipt(self, asked: RetryReceipt, now: float) -> None:
-        """Answer a retry receipt with the same id and new bytes (dossier 4.8)."""
+        """Seal the message again under the same id (dossier 4.8)."""
         sent = self.history.find_sent(asked.peer, asked.id)
         if sent is None or sent.answered_retries >= self.limits.retry_answers:
             return
@@ -97,7 +97,7 @@ class Sessions:
         self._seal_or_wait(sent, asked.count, now)
 
     def on_receipt(self, word: Receipt) -> None:
-        """Somebody received or read messages of ours."""
+        """Note that messages were delivered or read."""
         for id in word.ids:
             sent = self.history.find_sent(word.peer, id)
             if sent is not None and word.type == READ:
@@ -106,14 +106,14 @@ class Sessions:
                 sent.delivered += 1
 
     def on_ack(self, word: Ack) -> None:
-        """The server took or refused a message."""
+        """Note that the server accepted or refused a message."""
         sent = self.history.find_sent(word.peer, word.id) if word.cls == ack.MESSAGE else None
         if sent is not None:
             sent.state = "accepted" if word.error is None else "refused"
             sent.error, sent.t = word.error, word.t if sent.t is None else sent.t
 
     def on_answer(self, word: Result | Failure, now: float) -> None:
-        """Keys came, or did not."""
+        """Continue with fetched keys, or give up without them."""
         peer = self.key_queries.pop(word.id, None)
         if peer is None:
             return
@@ -128,7 +128,7 @@ class Sessions:
             self._seal_or_wait(sent, count, now)
 
     def renew(self, peer: Jid) -> None:
-        """Put the session aside: the next message starts a new one from fresh keys."""
+        """Archive the session: the next message starts a new one from fresh keys."""
         record = self.records.get(peer)
         if record is not None:
             self.records[peer] = session.archive(record)
@@ -156,5 +156,5 @@ class Sessions:
         self.renewed_at[peer] = now
 
     def _may_renew(self, peer: Jid, now: float) -> bool:
-        """A new session at most hourly, so that nobody drains the directory by asking."""
+        """At most one new session an hour, so that retries cannot drain the directory."""
         return now - self.renewed_at.get(peer, 0.0) >= NEW_SESSION_S

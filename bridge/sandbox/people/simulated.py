@@ -1,7 +1,7 @@
-"""Simulated people: each a client of the network with keys, sessions and a memory of its own.
+"""Simulated people: clients of the network with keys, sessions and a history of their own.
 
-A person is sans-I/O as the server is: stanzas in bytes come in by ``receive``, stanzas in bytes to be
-sent go to ``out``. Nothing of the server's state is read: what a person knows came over the wire.
+They are sans-I/O: encoded stanzas come in through ``receive`` and go out through ``out``. A person does
+not read the server's state; all it knows came over the wire.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Rng = Callable[[int], bytes]
 
 @dataclass
 class SimulatedPerson(Person):
-    """A person whose client is here."""
+    """A person with a simulated client."""
 
     rng: Rng = field(kw_only=True)
     limits: Limits = field(kw_only=True)
     answer: str | None = None
-    """The answer to every text, ``{text}`` stands for it; None: no answer."""
+    """The answer to every text; ``{text}`` stands for that text. None: no answer."""
     sends_receipts: bool = True
     reads: bool = False
-    """Whether a read receipt follows at once; whoever answers has read."""
+    """Whether messages are read at once. A person with an ``answer`` always reads."""
     storm: int = 0
     history: History = field(default_factory=History)
     keyring: Keyring = field(init=False)
@@ -49,7 +49,7 @@ class SimulatedPerson(Person):
         self._install()
 
     def write(self, to: Jid, text: str, now: float, *, reply_to: str | None = None) -> str:
-        """Write a text; the id of its message."""
+        """Send a text; the message id."""
         return self.sessions.write(to, text, now, reply_to=reply_to)
 
     def read(self, sender: Jid, ids: list[str]) -> None:
@@ -65,7 +65,7 @@ class SimulatedPerson(Person):
         self.send(ChatState(to, composing).to_stanza("to"))
 
     def ask_again(self, sender: Jid, id: str, count: int = 1, *, with_keys: bool = False) -> None:
-        """Ask for a message once more, as if it could not be read."""
+        """Send a retry receipt for a message, as if it could not be read."""
         held = self.history.find_received(sender, id)
         if held is not None:
             held.state, held.asked = "awaiting", count
@@ -75,7 +75,7 @@ class SimulatedPerson(Person):
         self.send(RetryReceipt(id, sender, count, registration_id, keys, t).to_stanza("to"))
 
     def reinstall(self) -> None:
-        """Lose all keys and sessions, and publish new ones; what was read stays read."""
+        """Lose all keys and sessions and publish new keys; the history stays."""
         self._install()
 
     def rotate(self, *, forget_old: bool) -> None:
@@ -84,15 +84,15 @@ class SimulatedPerson(Person):
         self.send(prekeys.rotate(self.sessions.new_id(), self.keyring.published()))
 
     def forget_sessions(self) -> None:
-        """Lose all sessions but keep the keys."""
+        """Lose all sessions, keep the keys."""
         self.sessions.records.clear()
 
     def ask_again_often(self, times: int) -> None:
-        """Ask ``times`` times for the next message that is read."""
+        """Send ``times`` retry receipts for the next message that is read."""
         self.storm = times
 
     def upload(self) -> None:
-        """Publish keys with as many one-time prekeys as are usual here."""
+        """Publish keys with the profile's number of one-time prekeys."""
         fresh = self.keyring.make(self.limits.prekeys_uploaded)
         self.send(prekeys.upload(self.sessions.new_id(), fresh))
 
@@ -138,7 +138,7 @@ class SimulatedPerson(Person):
         try:
             opened = self.sessions.open(carried, held, now)
         except RemoteProtocolError as error:
-            # Without a session nothing but keys can help (dossier 4.8: "or at once if needed").
+            # Without a session only keys help (dossier 4.8: "or at once if needed").
             needs_keys = held.asked > 0 or isinstance(error, NoSession | UnknownPreKey)
             self._ask(carried, held, needs_keys)
             return
@@ -154,7 +154,7 @@ class SimulatedPerson(Person):
             self.send(Receipt((held.id,), held.sender).to_stanza("to"))
 
     def _ask(self, carried: Message, held: Received, with_keys: bool) -> None:
-        """Ask up to the usual number of times, with keys from the second time on (dossier 4.8)."""
+        """Send a retry receipt, up to the profile's limit; with keys from the second on (dossier 4.8)."""
         if held.asked >= self.limits.retry_asks:
             held.state = "failed"
             return

@@ -1,4 +1,4 @@
-"""What happens to an account at once, on demand: the other half of the faults (dossier 12.9)."""
+"""Actions on an account that happen at once (dossier 12.9). Faults that wait for their moment: ``faults``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Parameters = Mapping[str, Parameter]
 
 @dataclass(frozen=True)
 class Call:
-    """An action that is asked for: on whom, when, with which parameters."""
+    """A requested action: the account, the time, the parameters."""
 
     state: State
     account: Account
@@ -44,7 +44,7 @@ class Call:
         return self.require_connection()
 
     def require_connection(self) -> int:
-        """The same, for actions that do not use the number."""
+        """The same, for actions that do not need the number."""
         if self.account.connection is None:
             raise ActionRefused("the account is not connected")
         return self.account.connection
@@ -54,16 +54,16 @@ Action = Callable[[Call], None]
 
 
 class ActionRefused(Exception):
-    """It cannot be done now; the text says why."""
+    """The action is not possible now; the text says why."""
 
 
 def disconnect(call: Call) -> None:
-    """End the connection without a word."""
+    """Close the connection without a stream error."""
     call.state.outputs.append(Close(call.connection))
 
 
 def cut(call: Call) -> None:
-    """Break the connection off after [after_bytes] more bytes of the server's."""
+    """Cut the connection after the server has sent [after_bytes] more bytes."""
     call.state.outputs.append(Cut(call.connection, int(call.parameters.get("after_bytes", 0))))
 
 
@@ -79,13 +79,13 @@ def end(call: Call) -> None:
 
 
 def unknown_stanza(call: Call) -> None:
-    """Send a stanza of no family in use."""
+    """Send a stanza with an unknown tag."""
     stanza = Stanza("surprise", {"id": call.state.new_id(), "from": call.state.server}, (Stanza("inside"),))
     call.state.outputs.append(Send(call.connection, stanza))
 
 
 def malformed_message(call: Call) -> None:
-    """Send a ``<message>`` without anything encrypted in it, from [sender]."""
+    """Send a ``<message>`` without an ``<enc>`` child, from [sender]."""
     sender = Jid.parse(str(call.parameters.get("sender", "1@" + call.state.server.server)))
     outer: dict[str, AttributeValue] = {
         "id": call.state.new_id(),
@@ -97,7 +97,7 @@ def malformed_message(call: Call) -> None:
 
 
 def malformed_bytes(call: Call) -> None:
-    """Send a frame that is no stanza."""
+    """Send a frame that is not a stanza."""
     call.state.outputs.append(SendBytes(call.connection, MALFORMED))
 
 
@@ -131,12 +131,12 @@ def replay(call: Call) -> None:
 
 
 def un_enlist(call: Call) -> None:
-    """The network no longer knows the account."""
+    """Un-enlist the account: the network no longer knows it."""
     delivery.un_enlist(call.state, call.account, call.now)
 
 
 def delete(call: Call) -> None:
-    """Remove the account wholly, as its own request would."""
+    """Delete the account, as its own request would."""
     queries.delete(call.state, call.account.jid, call.now)
 
 
@@ -154,12 +154,12 @@ def lock(call: Call) -> None:
 
 
 def restrict(call: Call) -> None:
-    """Forbid new chats or allow them again [on: true]."""
+    """Forbid or allow new chats [on: true]."""
     call.account.restricted = bool(call.parameters.get("on", True))
 
 
 def wake(call: Call) -> None:
-    """Send a wake-up although nothing waits."""
+    """Send a wake-up although the mailbox is empty."""
     push.send(call.state, call.account, push.claims(call.state, call.account, call.now))
 
 
@@ -197,7 +197,7 @@ ACTIONS: Mapping[str, Action] = {
 
 
 def remove_partner(state: State, integrator: int, registered: bool, now: float) -> None:
-    """Take a partner off the registry, or put it back; the connections of its users end."""
+    """Remove a partner from the registry, or restore it. Removal ends its users' connections."""
     state.registry.integrators[integrator].registered = registered
     if not registered:
         for account in state.registry.accounts.values():

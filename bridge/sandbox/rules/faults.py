@@ -1,7 +1,7 @@
-"""Faults on demand, as data: which one, for whom, how many times, with what numbers.
+"""Faults on demand, as data: kind, account, number of times, parameters.
 
-An armed fault waits at its place in the rules and is used up there. What happens at once instead
-(a disconnect, a ban, old bytes sent again) is in ``actions``.
+An armed fault is used up where the rules check for it. What happens at once (a disconnect, a ban, a
+replay) is in ``actions``.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ class Kind(Enum):
     DUPLICATE_ACK = "duplicate_ack"
     """A message of the account is acknowledged twice."""
     MISSING_ACK = "missing_ack"
-    """A message is taken and passed on, but not acknowledged."""
+    """A message is accepted and passed on, but not acknowledged."""
     SWALLOW_MESSAGE = "swallow_message"
-    """A message is neither passed on nor acknowledged, as if it had not arrived."""
+    """A message is dropped: neither passed on nor acknowledged."""
     ACK_ERROR = "ack_error"
     """A message is refused [condition: restricted]."""
     CLOSE_ON_MESSAGE = "close_on_message"
-    """The connection breaks off when a message arrived: it was taken, its ack is lost."""
+    """The connection is cut when a message arrives: it is accepted, its ack is lost."""
     REORDER = "reorder"
     """A message for the account is held back until the next one was sent."""
     DUPLICATE_STANZA = "duplicate_stanza"
     """A message for the account is sent twice."""
     UNDER_WAY = "under_way"
-    """A message for the account, and all behind it, is on its way until the client ended its side."""
+    """A message for the account, and all after it, arrives only when the client has closed its side."""
     BAD_MAC = "bad_mac"
     """A message for the account arrives with one bit of its MAC flipped."""
     CUT_OUTGOING = "cut_outgoing"
-    """The next connection breaks off after so many bytes of the server's [after_bytes]."""
+    """The next connection is cut after the server has sent [after_bytes]."""
     CUT_INCOMING = "cut_incoming"
-    """The next connection breaks off after so many bytes of the client's [after_bytes]."""
+    """The next connection is cut after the client has sent [after_bytes]."""
     REFUSE_LOGIN = "refuse_login"
     """A login is refused [condition: unavailable]."""
     REFUSE_ENLISTMENT = "refuse_enlistment"
@@ -50,15 +50,15 @@ class Kind(Enum):
     JWKS_OUTAGE = "jwks_outage"
     """The partner's keys are forgotten and cannot be fetched."""
     UNKNOWN_KID = "unknown_kid"
-    """The key that signed is not in the fetched set."""
+    """The fetched key set lacks the signing key."""
     PREKEYS_EXHAUSTED = "prekeys_exhausted"
     """A bundle comes without a one-time prekey."""
     ROTATE_AFTER_FETCH = "rotate_after_fetch"
-    """The person's signed prekey is changed, and the old one forgotten, after a bundle was fetched."""
+    """After a bundle was fetched, the person rotates the signed prekey and forgets the old one."""
     REINSTALL_AFTER_FETCH = "reinstall_after_fetch"
     """The person reinstalls after a bundle was fetched."""
     RETRY_STORM = "retry_storm"
-    """A person who got a message asks for it again [count: 12] times."""
+    """The recipient of a message sends [count: 12] retry receipts."""
     SILENT = "silent"
     """A keep-alive is not answered."""
     MISSING_PUSH = "missing_push"
@@ -69,7 +69,7 @@ class Kind(Enum):
 
 @dataclass
 class Fault:
-    """``account`` None: for anybody. ``times`` is how often it is left to happen."""
+    """``account`` None: for anybody. ``times`` is how often it can still happen."""
 
     number: int
     kind: Kind
@@ -89,7 +89,7 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The armed ones, and how often each kind happened."""
+    """Armed faults, and how often each kind happened."""
 
     armed: list[Fault] = field(default_factory=list)
     happened: dict[str, int] = field(default_factory=dict)
@@ -102,16 +102,16 @@ class Faults:
         times: int = 1,
         parameters: Mapping[str, Parameter] | None = None,
     ) -> Fault:
-        """Let a fault happen the next ``times`` times."""
+        """Arm a fault for ``times`` times."""
         self._number += 1
         fault = Fault(self._number, kind, account, times, dict(parameters or {}))
         self.armed.append(fault)
         return fault
 
     def take(self, kind: Kind, account: Jid | None = None) -> Fault | None:
-        """The fault that happens here and now, one time less of it; None for none.
+        """Use up one matching fault; None when none is armed.
 
-        Without an ``account`` (it is not known yet) only faults for anybody happen.
+        Without an ``account`` (not known yet) only faults for anybody match.
         """
         for fault in self.armed:
             if fault.kind is kind and (fault.account is None or fault.account == account):

@@ -1,8 +1,8 @@
-"""What the network saw: the two logs of its side that a checker reads (reliability.md section 1).
+"""The network's logs, which a checker reads (reliability.md section 1).
 
-N_in: messages delivered to accounts, each time they were sent, and when they were acknowledged.
-N_out: every encrypted message received from accounts, with its session's and its own key numbers.
-``order`` counts over everything, so that logs can be laid side by side.
+N_in: messages for accounts, with every transmission and the acknowledgement.
+N_out: encrypted messages from accounts, with ratchet key and counter.
+``order`` numbers all entries, so that the logs can be merged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bridge.wire.vocabulary.message import Message
 
 @dataclass
 class Transmission:
-    """One time a message was sent to its account."""
+    """One transmission of a message to its account."""
 
     order: int
     at: float
@@ -29,7 +29,7 @@ class Transmission:
 
 @dataclass
 class Delivery:
-    """A message for an account. ``acked_order`` is None until it was acknowledged."""
+    """A message for an account. ``acked_order`` is None until it is acknowledged."""
 
     number: int
     order: int
@@ -49,9 +49,9 @@ class Delivery:
 
 @dataclass
 class Submission:
-    """A message from an account, as it came. Keys in hexadecimal, None where it could not be read.
+    """A message from an account. Keys in hexadecimal; None where the message is unreadable.
 
-    ``base_key`` is there only in a ``pkmsg``; ``error`` is the number it was refused with.
+    ``base_key`` is set only for a ``pkmsg``; ``error`` is the code of a refusal.
     """
 
     order: int
@@ -72,7 +72,7 @@ class Submission:
 
 @dataclass
 class Log:
-    """Both logs, the receipts, logins and wake-ups, and how often each oddity happened."""
+    """Both logs; receipts, logins, enlistments and wake-ups; counters of irregular events."""
 
     order: int = 0
     n_in: list[Delivery] = field(default_factory=list)
@@ -84,12 +84,12 @@ class Log:
     counters: Counter[str] = field(default_factory=Counter)
 
     def next(self) -> int:
-        """The next number in the common order."""
+        """The next order number."""
         self.order += 1
         return self.order
 
     def delivery(self, account: Jid, message: Message, now: float) -> Delivery:
-        """A message was put into an account's mailbox."""
+        """Log a message put into an account's mailbox."""
         made = Delivery(
             number=len(self.n_in),
             order=self.next(),
@@ -105,7 +105,7 @@ class Log:
         return made
 
     def submission(self, account: Jid, connection: int | None, message: Message, now: float) -> Submission:
-        """A message came from an account."""
+        """Log a message from an account."""
         made = Submission(
             order=self.next(),
             at=now,
@@ -122,7 +122,7 @@ class Log:
         return made
 
     def to_json(self, after: int = 0) -> dict[str, Any]:
-        """Everything whose order is above ``after``; deliveries are always whole."""
+        """Entries whose order is above ``after``; deliveries are always included."""
         return {
             "order": self.order,
             "n_in": [asdict(entry) for entry in self.n_in],

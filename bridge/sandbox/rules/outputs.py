@@ -1,4 +1,4 @@
-"""What the rules ask the edges to do. Nothing here has happened yet."""
+"""What the rules ask the edges to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Send:
 
 @dataclass(frozen=True)
 class SendBytes:
-    """Send a frame with these bytes in place of a stanza's (a fault)."""
+    """Send a frame with these bytes instead of a stanza (a fault)."""
 
     connection: int
     plaintext: bytes = field(repr=False)
@@ -25,14 +25,14 @@ class SendBytes:
 
 @dataclass(frozen=True)
 class Close:
-    """Close a connection after what was sent before."""
+    """Close a connection after earlier output is sent."""
 
     connection: int
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Break a connection off after ``after_bytes`` more bytes of the server's (a fault)."""
+    """Cut a connection after the server has sent ``after_bytes`` more bytes (a fault)."""
 
     connection: int
     after_bytes: int = 0
@@ -40,7 +40,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Hold:
-    """Whatever is sent on a connection from now on arrives only after its client's last word (a fault)."""
+    """Delay all further output of a connection until its client has closed its side (a fault)."""
 
     connection: int
 
@@ -57,7 +57,7 @@ class WakeUp:
 
 @dataclass(frozen=True)
 class FetchKeys:
-    """``GET`` the partner's key set, tell ``Gatekeeper.keys_fetched``, and ask the rule again."""
+    """``GET`` the partner's key set, pass it to ``Gatekeeper.keys_fetched``, and call the rule again."""
 
     integrator: int
     url: str

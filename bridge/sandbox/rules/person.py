@@ -1,4 +1,4 @@
-"""A person as the network knows them: names, switches, and what is on its way to them.
+"""A person as the network knows them: names, settings, queued stanzas.
 
 A simulated person has a client of its own (``people``). An external person has the same place in the
 network, but its client is a program at the control API.
@@ -16,10 +16,7 @@ from bridge.wire.vocabulary.people import PeopleNames
 
 @dataclass
 class Person:
-    """What the network knows of a person, and their switches; ``receive`` does nothing here but keep.
-
-    This is the external person as it stands: ``inbox`` is what its program has not fetched yet.
-    """
+    """A person; used as it is for external people. ``inbox``: stanzas their program has not fetched yet."""
 
     jid: Jid
     service: str
@@ -27,7 +24,7 @@ class Person:
     name: str
     names: PeopleNames
     out: deque[tuple[Jid, bytes]] = field(repr=False)
-    """Stanzas on their way to the server, of everybody, in the order they were sent."""
+    """The queue of stanzas to the server, shared by all people, in order."""
     opted_in: bool = True
     answers_pings: bool = False
     online: bool = True
@@ -35,34 +32,34 @@ class Person:
     blocked: set[Jid] = field(default_factory=set)
     inbox: list[Stanza] = field(default_factory=list)
     waiting: list[bytes] = field(default_factory=list)
-    """What came while the person was offline."""
+    """Received while the person was offline."""
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take a stanza from the server; one that cannot be kept waits."""
+        """Take a stanza from the server; it is queued while the person is offline."""
         if self.online:
             self._take(decode(data), now)
         else:
             self.waiting.append(data)
 
     def come_online(self, now: float) -> None:
-        """Take what waited."""
+        """Go online and take what was queued."""
         self.online = True
         waiting, self.waiting = self.waiting, []
         for data in waiting:
             self.receive(data, now)
 
     def send(self, stanza: Stanza) -> None:
-        """Put a stanza on its way to the server."""
+        """Queue a stanza to the server."""
         self.out.append((self.jid, encode(stanza)))
 
     def rotate(self, *, forget_old: bool) -> None:
-        """Keys of an external person are its program's affair."""
+        """Does nothing: an external program manages its own keys."""
 
     def reinstall(self) -> None:
-        """Keys of an external person are its program's affair."""
+        """Does nothing: an external program manages its own keys."""
 
     def ask_again_often(self, times: int) -> None:
-        """Asking for messages again is an external program's affair."""
+        """Does nothing: an external program sends its own retry receipts."""
 
     def _take(self, stanza: Stanza, now: float) -> None:  # noqa: ARG002 - simulated people need it
         self.inbox.append(stanza)

@@ -9,14 +9,14 @@ from math import ceil
 
 @dataclass
 class Buckets:
-    """A bucket for each key: ``burst`` at once, then one every ``refill_s`` seconds."""
+    """One bucket per key: ``burst`` at once, then one every ``refill_s`` seconds."""
 
     burst: int
     refill_s: float
     _spent: dict[Hashable, tuple[float, float]] = field(default_factory=dict)
 
     def take(self, key: Hashable, now: float) -> int:
-        """0 when there was one to take, else the whole seconds until there is."""
+        """0 when allowed, else whole seconds until the next is."""
         spent, since = self._spent.get(key, (0.0, now))
         spent = max(0.0, spent - max(0.0, now - since) / self.refill_s)
         if spent + 1 > self.burst:

@@ -1,4 +1,4 @@
-"""Why the network refuses, as conditions. The word for each on the wire stands in the variant."""
+"""Why the network refuses or disconnects. The variant has the word on the wire for each."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class SendRefusal(Enum):
     """Why a message is refused, in its acknowledgement."""
 
     NOT_REACHABLE = "not_reachable"
-    """Unknown, not opted in, or blocked: one word for all, so that nobody learns which."""
+    """Unknown, not opted in or blocked: one code for all, so that it reveals nothing."""
     RESTRICTED = "restricted"
-    """This account may not start new chats for now."""
+    """The account may not start new chats."""
     MALFORMED = "malformed"
 
 
@@ -58,7 +58,7 @@ class EndReason(Enum):
 
 
 class IqCode:
-    """Error codes of answers (dossier 4.5); the public catalogue, not a choice of ours."""
+    """Error codes of ``<iq>`` answers, which are public (dossier 4.5)."""
 
     BAD_REQUEST = 400
     NOT_FOUND = 404

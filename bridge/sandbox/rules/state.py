@@ -1,4 +1,4 @@
-"""Everything the rules know, as plain data in one place."""
+"""The state of the simulated network, as plain data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Rng = Callable[[int], bytes]
 
 @dataclass
 class State:
-    """The gatekeeper's memory. ``to_people`` and ``from_people`` are stanzas in bytes on their way."""
+    """The network's state. ``to_people`` and ``from_people`` are queues of encoded stanzas."""
 
     profile: Profile
     variant: Variant
@@ -41,7 +41,7 @@ class State:
     connections: dict[int, Jid] = field(default_factory=dict)
     people: dict[Jid, Person] = field(default_factory=dict)
     reach_requests: dict[Jid, set[Jid]] = field(default_factory=dict)
-    """Person -> who asked to reach them and waits for their word."""
+    """Person -> who asked to reach them and waits for an answer."""
     held_back: dict[Jid, Entry] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     log: Log = field(default_factory=Log)
@@ -52,35 +52,35 @@ class State:
 
     @property
     def names(self) -> PeopleNames:
-        """The profile's names of the questions about people."""
+        """The profile's names of requests about people."""
         words = self.profile.stanzas
         return PeopleNames(words.namespace, words.resolve, words.reach, words.delete)
 
     @property
     def server(self) -> Jid:
-        """The server's own identifier, which its notifications come from."""
+        """The server's JID, the sender of its notifications."""
         return Jid("", self.profile.services[0].jid_server)
 
     def mailbox(self, account: Jid) -> Mailbox:
-        """The account's, made when it is first needed."""
+        """The account's mailbox, made when first needed."""
         return self.mailboxes.setdefault(account, Mailbox())
 
     def new_id(self) -> str:
-        """An id for a stanza of the server's."""
+        """An id for a stanza from the server."""
         return self.rng(8).hex().upper()
 
     def post(self, person: Jid, stanza: Stanza) -> None:
-        """Send a stanza to a person, as bytes."""
+        """Queue a stanza to a person, encoded."""
         self.to_people.append((person, encode(stanza)))
 
     def partner_of(self, account: Account) -> Integrator:
-        """The partner whose user this is."""
+        """The account's partner."""
         return self.registry.integrators[account.integrator]
 
 
 @dataclass(frozen=True)
 class PushSigner:
-    """The network's own RSA key, which signs wake-ups. ``private_pem`` is PKCS #8."""
+    """The network's RSA key, which signs wake-ups. ``private_pem`` is PKCS #8."""
 
     kid: str
     private_pem: bytes = field(repr=False)
@@ -89,7 +89,7 @@ class PushSigner:
 def make_state(
     profile: Profile, variant: Variant, rng: Rng, push: PushSigner, seed: bytes, partner_url: str
 ) -> State:
-    """An empty network that knows one partner: the bridge."""
+    """An empty network with one partner: the bridge."""
     allowed = variant.allowances
     registry = Registry(seed)
     own = profile.own

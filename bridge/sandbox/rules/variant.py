@@ -1,8 +1,8 @@
-"""Which network the sandbox plays: all its words and numbers, as data.
+"""The network that the sandbox simulates: its words and numbers, as data.
 
-A variant holds everything of a profile except what is made at first start (keys, ports, the
-partner's address), and the word on the wire for each condition the rules know. The rules use
-conditions only, so a second variant with other words tests that no word stands in the code.
+A variant holds all of a profile except what is made at first start (keys, ports, the partner's address),
+and the word on the wire for each reason in ``reasons``. The rules use only reasons, so a second variant
+with other words proves that no such word is hard-coded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Table(BaseModel):
 
 
 class RefusalWord(_Table):
-    """The word of a condition, and what the profile says of that word."""
+    """The word for a reason, and what the profile says about it."""
 
     word: str
     state: Refusal
@@ -31,7 +31,7 @@ class RefusalWord(_Table):
 
 
 class AckErrorWord(_Table):
-    """The error number of a condition, and what the profile says of it."""
+    """The error code for a reason, and what the profile says about it."""
 
     code: Annotated[int, Field(ge=1)]
     retry: bool = False
@@ -55,21 +55,21 @@ class ChatWords(_Table):
 
 
 class OwnWords(_Table):
-    """Who the partner is here."""
+    """Who the partner is."""
 
     integrator: int
     iss: str
 
 
 class PushWords(_Table):
-    """The wake-up: path on the partner's listener, and who signs."""
+    """Wake-ups: path on the partner's listener, issuer."""
 
     path: str
     iss: str
 
 
 class Allowances(_Table):
-    """What the sandbox allows in what time; a bucket of ``burst`` that refills in ``refill_s`` each."""
+    """Rate limits: ``burst`` at once, then one every ``refill_s`` seconds. And other limits."""
 
     key_fetches_burst: int = 20
     key_fetches_refill_s: float = 60.0
@@ -77,22 +77,22 @@ class Allowances(_Table):
     enlistments_refill_s: float = 360.0
     offline_batch: int = 100
     token_once: bool = True
-    """Whether a token may be shown only once."""
+    """Whether a token is accepted only once."""
 
 
 class InitialPerson(_Table):
-    """Somebody who exists from the start."""
+    """A person who exists from the start."""
 
     service: str
     identifier: str
     name: str
     opted_in: bool = True
     answer: str | None = None
-    """What they answer to every text; ``{text}`` is that text. None: nothing."""
+    """The answer to every text; ``{text}`` stands for that text. None: no answer."""
 
 
 class Variant(_Table):
-    """One network, as the sandbox plays it."""
+    """One network, as the sandbox simulates it."""
 
     id: str
     label: str
@@ -115,7 +115,7 @@ class Variant(_Table):
     people: tuple[InitialPerson, ...] = ()
 
     def model_post_init(self, _context: Any) -> None:
-        """Every condition has a word."""
+        """Check that every reason has a word."""
         for conditions, table in (
             (EnlistRefusal, self.enlist),
             (LoginRefusal, self.login),
@@ -137,7 +137,7 @@ def profile_data(
     partner_url: str,
     clock_offset_file: str,
 ) -> dict[str, Any]:
-    """The profile as data, ready for YAML; ``partner_url`` is the bridge's public listener."""
+    """The profile as data for YAML; ``partner_url`` is the bridge's public listener."""
     base = f"http://{host}:{web_port}"
     own = variant.own.model_dump()
     return {
@@ -179,7 +179,7 @@ def profile_data(
 
 
 def profile(data: Mapping[str, Any]) -> Profile:
-    """The profile in ``data``, checked."""
+    """The validated profile."""
     return Profile.model_validate(data)
 
 

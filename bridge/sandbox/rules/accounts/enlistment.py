@@ -1,4 +1,4 @@
-"""``POST`` of an enlistment: form in, reply out, with every reason of dossier 12.2.
+"""The enlistment call: form in, reply out, with every reason of dossier 12.2.
 
 Arguments and sizes are the documented ones; binary values are base64url without padding. The reply
 is JSON with HTTP status 200 either way: ``{"login", "status": "ok"}`` or ``{"reason", "status":
@@ -42,7 +42,7 @@ SIZES: Mapping[str, int] = {
 TOKEN_ARGUMENT = "token"  # noqa: S105 - the argument's name
 MAX_TOKEN_CHARACTERS = 4096
 VERSION_ARGUMENT = "version"
-"""Left out of the public table, although a version is checked: optional here."""
+"""Not in the public table, although a version is checked: optional here."""
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})", re.ASCII)
 
 _BY_FAULT = {
@@ -65,12 +65,12 @@ class Form:
     signed: PublicSignedPreKey
     token: str = field(repr=False)
     version: tuple[int, int, int] | None
-    """None when the caller did not say."""
+    """None when it was not given."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal, with the seconds until another try where that is known."""
+    """A refusal; ``retry_after`` in seconds where known."""
 
     why: EnlistRefusal
     retry_after: int | None = None
@@ -80,7 +80,7 @@ Arguments = Mapping[str, Sequence[str]]
 
 
 def enlist(state: State, arguments: Arguments, now: float, *, may_fetch: bool) -> dict[str, Any] | FetchKeys:
-    """The reply as JSON data. ``FetchKeys``: get the partner's keys and ask again with
+    """The reply as JSON data. ``FetchKeys``: fetch the partner's keys, then call again with
     ``may_fetch=False``."""
     outcome = _enlist(state, arguments, now, may_fetch=may_fetch)
     if isinstance(outcome, FetchKeys):
@@ -118,7 +118,7 @@ def _enlist(
 
 
 def read(arguments: Arguments) -> Form | EnlistRefusal:
-    """The form's values, or why they cannot be taken."""
+    """The form's values, or why they are invalid."""
     if any(not any(arguments.get(name, ())) for name in (*SIZES, TOKEN_ARGUMENT)):
         return EnlistRefusal.MISSING_PARAM
     if any(len(arguments[name]) != 1 for name in (*SIZES, TOKEN_ARGUMENT)):
@@ -163,7 +163,7 @@ def _admit(state: State, form: Form, owner: Owner, now: float) -> Account | Refu
         return Refused(EnlistRefusal.IDENTIFIER_MISMATCH)
     if not is_signed(form.identity, form.signed):
         return Refused(EnlistRefusal.BAD_SIGNATURE)
-    # Who does not say speaks the version that its profile names.
+    # Without a version, the profile's is assumed.
     spoken = form.version or state.profile.chat.protocol_version
     if spoken < max(state.minimum_version, state.profile.chat.protocol_version):
         return Refused(EnlistRefusal.OLD_VERSION)
@@ -179,7 +179,7 @@ def _admit(state: State, form: Form, owner: Owner, now: float) -> Account | Refu
 
 
 def _record(state: State, form: Form, owner: Owner, now: float) -> Account:
-    """The same identifier keeps its internal identifier; other keys are news for who knew the old ones."""
+    """Create or update the account. The same identifier keeps its JID; contacts are notified of new keys."""
     account = state.registry.account_of(owner.integrator, owner.identifier)
     if account is None:
         jid = state.registry.account_jid(owner.integrator, owner.identifier)

@@ -1,6 +1,6 @@
-"""Logging in: the token is judged at every connection, then success, preview and what waited.
+"""Login: the token is checked at every connection; success, preview and the mailbox follow.
 
-The older of two connections of an account is told ``conflict replaced`` (dossier 12.3).
+The older of two connections of an account ends with ``conflict replaced`` (dossier 12.3).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bridge.wire.login import ClientPayload
 from bridge.wire.vocabulary import ack, info, login
 
 BAN_CODE_TOO_MANY_PEOPLE = "101"
-"""Public: why somebody is banned for a time, and ``expire`` in seconds (dossier 4.5)."""
+"""Public code of a temporary ban, sent with ``expire`` in seconds (dossier 4.5)."""
 
 _BY_FAULT = {
     TokenFault.BAD: LoginRefusal.BAD_TOKEN,
@@ -30,7 +30,7 @@ _BY_FAULT = {
 def log_in(
     state: State, connection: int, auth_key: bytes, payload: bytes, now: float, *, may_fetch: bool
 ) -> FetchKeys | None:
-    """Let a connection in or refuse it. ``FetchKeys``: get the partner's keys and ask again with
+    """Accept or refuse a login. ``FetchKeys``: fetch the partner's keys, then call again with
     ``may_fetch=False``."""
     outcome = _judge(state, auth_key, payload, now, may_fetch=may_fetch)
     if isinstance(outcome, FetchKeys):

@@ -1,7 +1,7 @@
-"""A partner's signing keys as last fetched: when to fetch again, and what of it is taken.
+"""A partner's signing keys as last fetched, and when to fetch them again.
 
-The set is fetched when it is old or a ``kid`` is unknown, at most once a minute for the latter;
-a failed fetch keeps the last good set (reliability S10).
+The set is refetched when it is old or a ``kid`` is unknown, the latter at most once a minute. A failed
+fetch keeps the last good set (reliability S10).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PartnerKeys:
     failed: bool = False
 
     def wants_fetch(self, kid: str, now: float) -> bool:
-        """Whether the set must be fetched before a token with ``kid`` can be judged."""
+        """Whether the set must be fetched before a token with ``kid`` can be checked."""
         if self.fetched_at is None or abs(now - self.fetched_at) > MAX_AGE_S:
             return True
         if kid in self.by_kid:
@@ -42,12 +42,12 @@ class PartnerKeys:
         return asked is None or abs(now - asked) >= UNKNOWN_KID_PAUSE_S
 
     def note_unknown(self, kid: str, now: float) -> None:
-        """A fetch is about to be made; when it is for an unknown ``kid``, the minute begins."""
+        """Note that a fetch begins; one for an unknown ``kid`` starts the minute."""
         if self.fetched_at is not None and kid not in self.by_kid:
             self.asked_for_unknown_at = now
 
     def fetched(self, document: bytes | None, now: float) -> None:
-        """Take a fetched set; None (no answer) or nonsense keeps the last good one."""
+        """Store a fetched set. None (no answer) or an invalid one keeps the last good set."""
         found = None if document is None else read(document)
         self.failed = found is None
         if found is not None:
@@ -55,7 +55,7 @@ class PartnerKeys:
 
 
 def read(document: bytes) -> dict[str, Any] | None:
-    """The usable keys of a key set by ``kid``; None when it is no key set."""
+    """The usable keys of a key set by ``kid``; None when it is not a key set."""
     if len(document) > MAX_JWKS_BYTES:
         return None
     try:
@@ -81,7 +81,7 @@ def _key(entry: Any) -> RSAPublicKey | None:
         key = jwt.PyJWK(entry, algorithm=ALGORITHM).key
     except (jwt.PyJWTError, ValueError):
         return None
-    # A private key in a public set is somebody's accident; it is not used.
+    # A private key in a public set is a mistake of the partner; it is not used.
     if not isinstance(key, RSAPublicKey) or key.key_size < MIN_RSA_BITS:
         return None
     return key

@@ -1,7 +1,7 @@
-"""Waking a partner: ``POST {base}{path}`` with ``{"to": identifier}`` and a token the network signs.
+"""Push wake-ups to a partner: ``POST {base}{path}`` with ``{"to": identifier}`` and a signed token.
 
-The token is the documented one: issuer, the partner's base as audience, one hour (dossier 2.8). It
-names nobody, so a wake-up can be replayed; the partner's side has to bear that.
+The token has the documented claims: issuer, the partner's base URL as audience, one hour (dossier 2.8).
+It names no user, so a wake-up can be replayed; the partner must tolerate that.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIFE_S = 3600
 
 
 class Forgery(Enum):
-    """Wake-ups that must not be believed (reliability S8)."""
+    """Forged wake-ups, which the partner must refuse (reliability S8)."""
 
     WRONG_AUDIENCE = "wrong_audience"
     WRONG_ISSUER = "wrong_issuer"
@@ -37,7 +37,7 @@ class Forgery(Enum):
 
 
 def wake(state: State, account: Account, now: float) -> None:
-    """Wake the account's partner, unless a fault says otherwise."""
+    """Send a wake-up for the account, unless a fault changes that."""
     if state.faults.take(Kind.MISSING_PUSH, account.jid):
         return
     send(state, account, claims(state, account, now))
@@ -46,18 +46,18 @@ def wake(state: State, account: Account, now: float) -> None:
 
 
 def claims(state: State, account: Account, now: float) -> dict[str, Any]:
-    """The claims of an honest token."""
+    """The claims of a genuine token."""
     audience = state.partner_of(account).base_url
     return {"iss": state.profile.push.iss, "aud": audience, "iat": int(now), "exp": int(now) + LIFE_S}
 
 
 def send(state: State, account: Account, payload: dict[str, Any]) -> None:
-    """A wake-up whose token carries ``payload``."""
+    """Send a wake-up with a token over ``payload``."""
     post(state, account, sign(state.push, payload), payload["iat"])
 
 
 def forge(state: State, account: Account, how: Forgery, now: float) -> None:
-    """A wake-up that must be refused."""
+    """Send a forged wake-up."""
     payload = claims(state, account, now)
     kid = state.push.kid
     match how:
@@ -85,7 +85,7 @@ def forge(state: State, account: Account, how: Forgery, now: float) -> None:
 
 
 def post(state: State, account: Account, token: str, now: float) -> None:
-    """Ask the edge to make the call."""
+    """Queue the call for the edge."""
     url = state.partner_of(account).base_url + state.profile.push.path
     number = state.log.next()
     entry = {"order": number, "at": now, "account": str(account.jid), "status": None}
@@ -101,7 +101,7 @@ def sign(signer: PushSigner, payload: dict[str, Any], kid: str | None = None) ->
 
 
 def key_set(signer: PushSigner) -> dict[str, Any]:
-    """The network's own key set, for whoever verifies wake-ups."""
+    """The network's key set, which verifies wake-ups."""
     key = _rsa(load_pem_private_key(signer.private_pem, None))
     entry = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {"keys": [{**entry, "kid": signer.kid, "alg": ALGORITHM, "use": "sig", "key_ops": ["verify"]}]}
@@ -109,5 +109,5 @@ def key_set(signer: PushSigner) -> dict[str, Any]:
 
 def _rsa(key: object) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
-        raise TypeError("wake-ups are signed with an RSA key")
+        raise TypeError("wake-ups need an RSA key")
     return key

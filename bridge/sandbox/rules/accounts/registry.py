@@ -1,4 +1,4 @@
-"""Who there is: partners, their users (accounts) and the network's people, by both of their names."""
+"""The registry: partners and their users (accounts), and the JIDs of accounts and people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bridge.profile import Service
 
 DAY_S = 86_400.0
 FIRST_NUMBER = 2**33
-"""Account ids are longer than 32 bits, so that nobody keeps them in a 32-bit field."""
+"""Account numbers exceed 32 bits, so that a client with a 32-bit field fails early."""
 NUMBERS = 9 * 10**13
 MAX_IDENTIFIER_CHARACTERS = 254
 """The length of the longest e-mail address (RFC 5321 section 4.5.3.1.3, less the brackets)."""
@@ -18,7 +18,7 @@ MAX_IDENTIFIER_CHARACTERS = 254
 
 @dataclass
 class Integrator:
-    """A partner: ``iss`` names it in tokens, ``base_url`` is where its keys are and where it is woken."""
+    """A partner. ``iss`` is its issuer in tokens; ``base_url`` serves its keys and takes wake-ups."""
 
     number: int
     iss: str
@@ -28,7 +28,7 @@ class Integrator:
 
 @dataclass
 class Account:
-    """A partner's user. ``connection`` is None while there is none; ``last_seen`` unix seconds."""
+    """A partner's user. ``connection`` is None while offline; ``last_seen`` in unix seconds."""
 
     jid: Jid
     integrator: int
@@ -46,7 +46,7 @@ class Account:
 
 @dataclass
 class Registry:
-    """All of them. ``seed`` makes internal identifiers that a restart does not change."""
+    """Partners and accounts. ``seed`` keeps JIDs the same over restarts."""
 
     seed: bytes = field(repr=False)
     integrators: dict[int, Integrator] = field(default_factory=dict)
@@ -54,9 +54,9 @@ class Registry:
     blocked: set[str] = field(default_factory=set)
     not_eligible: set[str] = field(default_factory=set)
     known_by: dict[Jid, set[Jid]] = field(default_factory=dict)
-    """Who is to hear of a member's new identity: those who fetched its keys or wrote with it."""
+    """Member -> who is notified of its new identity: those who fetched its keys or exchanged messages."""
     generations: dict[tuple[int, str], int] = field(default_factory=dict)
-    """How often an identifier was deleted: the next account gets another number."""
+    """How often an identifier was deleted; the next account gets another number."""
 
     def integrator_named(self, iss: str) -> Integrator | None:
         """The registered partner that signs as ``iss``."""
@@ -64,7 +64,7 @@ class Registry:
         return next(found, None)
 
     def account_numbered(self, number: int) -> Account | None:
-        """The account whose internal identifier has this number."""
+        """The account with this number in its JID."""
         return next((each for each in self.accounts.values() if each.jid.user == str(number)), None)
 
     def account_of(self, integrator: int, identifier: str) -> Account | None:
@@ -77,25 +77,25 @@ class Registry:
         return next(found, None)
 
     def make_known(self, one: Jid, other: Jid) -> None:
-        """Each is to hear of the other's news from now on."""
+        """From now on each is notified of the other's changes."""
         self.known_by.setdefault(one, set()).add(other)
         self.known_by.setdefault(other, set()).add(one)
 
     def account_jid(self, integrator: int, identifier: str) -> Jid:
-        """The internal identifier for a partner's user."""
+        """The JID of a partner's user."""
         generation = self.generations.get((integrator, identifier), 0)
         user = self._number(f"account/{integrator}/{identifier}/{generation}")
         return Jid(str(user), INTEROP_SERVER, integrator)
 
     def person_jid(self, service: Service, identifier: str) -> Jid:
-        """The internal identifier for a person; phone numbers are their own."""
+        """The JID of a person; for a phone number, the number itself."""
         if service.identifier_kind == "phone":
             return Jid(normalised(service, identifier).lstrip("+"), service.jid_server, service.integrator)
         user = self._number(f"person/{service.id}/{normalised(service, identifier)}")
         return Jid(str(user), service.jid_server, service.integrator)
 
     def forget(self, account: Account) -> None:
-        """Remove an account and who knew it; its identifier is free."""
+        """Remove an account and its contacts; its identifier becomes free."""
         del self.accounts[account.jid]
         key = (account.integrator, account.identifier)
         self.generations[key] = self.generations.get(key, 0) + 1
@@ -108,7 +108,7 @@ class Registry:
 
 
 def normalised(service: Service, identifier: str) -> str:
-    """One spelling for one person: digits for phones, lower case for addresses and handles."""
+    """The canonical spelling: digits for phones, lower case for addresses and handles."""
     if service.identifier_kind == "phone":
         return "+" + "".join(character for character in identifier if character in "0123456789")
     lowered = identifier.strip().lower()
@@ -116,5 +116,5 @@ def normalised(service: Service, identifier: str) -> str:
 
 
 def is_identifier(text: object) -> bool:
-    """Whether a visible identifier has a form that can be stored and shown."""
+    """Whether a visible identifier is short enough and printable."""
     return isinstance(text, str) and 1 <= len(text) <= MAX_IDENTIFIER_CHARACTERS and text.isprintable()

@@ -1,6 +1,6 @@
-"""The partner's identity tokens: signed RS256, for us, now, for these very keys, and seen once.
+"""Checking the partner's identity tokens: RS256, audience, times, bound keys, used once.
 
-The signature is verified with the partner's own keys; the token's claims are the profile's.
+The signature is verified with the partner's published keys; the claim names are the profile's.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from bridge.sandbox.rules.accounts.registry import Integrator, Registry, is_iden
 from bridge.sandbox.rules.outputs import FetchKeys
 
 LEEWAY_S = 60
-"""Clocks of partners may differ by so much (dossier 12.2)."""
+"""Allowed clock difference (dossier 12.2)."""
 MAX_LIFE_S = 600
 MAX_NAME_CHARACTERS = 128
 SEEN_FOR_S = MAX_LIFE_S + 2 * LEEWAY_S
 
 
 class TokenFault(Enum):
-    """Why a token does not count."""
+    """Why a token is rejected."""
 
     BAD = "bad"
     EXPIRED = "expired"
     UNKNOWN_ISSUER = "unknown issuer"
-    NO_KEYS = "the partner's keys cannot be had"
+    NO_KEYS = "the partner's keys are unavailable"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """What a token proved: whose user, under which identifier, shown as what."""
+    """What a token proved: the partner, the user's identifier and shown name."""
 
     integrator: int
     identifier: str
@@ -46,7 +46,7 @@ class Owner:
 
 @dataclass(frozen=True)
 class Proof:
-    """A token, and the public keys (32 bytes) it must be bound to."""
+    """A token and the public keys (32 bytes) it must be bound to."""
 
     token: str = field(repr=False)
     auth_key: bytes
@@ -55,14 +55,14 @@ class Proof:
 
 @dataclass
 class Tokens:
-    """Keys of the partners, and which tokens were shown already (``jti`` -> until when that is kept)."""
+    """Partners' keys, and the tokens used already: (partner, ``jti``) -> when the entry expires."""
 
     keys: dict[int, PartnerKeys] = field(default_factory=dict)
     seen: dict[tuple[int, str], float] = field(default_factory=dict)
     once: bool = True
 
     def note_shown(self, owner: Owner, now: float) -> None:
-        """A token was accepted: it does not count again."""
+        """Remember an accepted token, so that it is rejected the next time."""
         for key in [key for key, until in self.seen.items() if until < now]:
             del self.seen[key]
         self.seen[(owner.integrator, owner.jti)] = now + SEEN_FOR_S
@@ -77,7 +77,7 @@ def check(
     *,
     may_fetch: bool,
 ) -> Owner | TokenFault | FetchKeys:
-    """Judge a token. ``FetchKeys``: get the partner's keys and ask again with ``may_fetch=False``."""
+    """Check a token. ``FetchKeys``: fetch the partner's keys, then call again with ``may_fetch=False``."""
     try:
         header = jwt.get_unverified_header(proof.token)
         unverified = jwt.decode(proof.token, options={"verify_signature": False})
@@ -104,7 +104,7 @@ def check(
     return _judge(tokens, rules, partner, claims, proof, now)
 
 
-# PyJWT would judge the times by the computer's clock; ours is shared and may be moved.
+# PyJWT would check times against the system clock; the shared clock may be moved.
 _SIGNATURE_ONLY: Any = {
     "verify_exp": False,
     "verify_iat": False,

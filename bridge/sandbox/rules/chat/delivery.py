@@ -1,7 +1,7 @@
-"""From the server to a member: straight to people, through the mailbox to accounts.
+"""Delivery from the server to a member: directly to people, through the mailbox to accounts.
 
-An account's stanza is sent at once when there is a connection that is not draining older ones, and it
-stays in the mailbox until acknowledged. The end of a drain is marked once nothing is unsent.
+A stanza for an account is sent at once when a connection is open and its mailbox is drained, and stays in
+the mailbox until it is acknowledged. The completion marker follows once nothing is unsent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bridge.wire.vocabulary.receipt import RETRY, Receipt, RetryReceipt
 
 
 def reply(state: State, member: Jid, stanza: Stanza) -> None:
-    """Tell whoever is there now; an answer to somebody who left is lost."""
+    """Send a stanza to a member who is online; otherwise it is lost."""
     account = state.registry.accounts.get(member)
     if account is None:
         state.post(member, stanza)
@@ -34,7 +34,7 @@ def reply(state: State, member: Jid, stanza: Stanza) -> None:
 
 
 def message(state: State, to: Jid, carried: Message, now: float) -> None:
-    """A message, to a person at once, to an account as one more entry of its mailbox."""
+    """Deliver a message."""
     if to not in state.registry.accounts:
         state.post(to, carried.to_stanza("from"))
         return
@@ -46,7 +46,7 @@ def message(state: State, to: Jid, carried: Message, now: float) -> None:
 
 
 def receipt(state: State, to: Jid, carried: Receipt | RetryReceipt, now: float) -> None:
-    """A receipt; ``peer`` is who received the messages."""
+    """Deliver a receipt; ``peer`` is who received the messages."""
     stanza = carried.to_stanza("from")
     if to not in state.registry.accounts:
         state.post(to, stanza)
@@ -59,7 +59,7 @@ def receipt(state: State, to: Jid, carried: Receipt | RetryReceipt, now: float) 
 
 
 def notify(state: State, to: Jid, what: Notification, now: float) -> None:
-    """A notification."""
+    """Deliver a notification."""
     stanza = (
         what.to_stanza(state.names)
         if isinstance(what, notification.Reachability)
@@ -75,14 +75,14 @@ def notify(state: State, to: Jid, what: Notification, now: float) -> None:
 
 
 def announce_identity(state: State, member: Jid, now: float) -> None:
-    """Everybody who knew the member's old identity hears that there is a new one."""
+    """Notify everybody who knew the member's old identity of the new one."""
     for other in sorted(state.registry.known_by.get(member, ())):
         what = notification.IdentityChanged(state.new_id(), member, int(now))
         notify(state, other, what, now)
 
 
 def queue(state: State, to: Jid, entry: Entry, now: float) -> None:
-    """Put an entry into an account's mailbox, send it if it can be sent, wake its owner if not."""
+    """Add an entry to an account's mailbox; send it when connected, else send a wake-up."""
     account = state.registry.accounts[to]
     if not account.enlisted:
         return
@@ -99,7 +99,7 @@ def queue(state: State, to: Jid, entry: Entry, now: float) -> None:
 
 
 def drain(state: State, account: Account, now: float, *, asked: bool = False) -> None:
-    """Send the next batch when the last one is acknowledged or more was ``asked`` for."""
+    """Send the next batch once the last one is acknowledged, or when more was ``asked`` for."""
     mailbox = state.mailbox(account.jid)
     if account.connection is None or not mailbox.draining:
         return
@@ -115,7 +115,7 @@ def drain(state: State, account: Account, now: float, *, asked: bool = False) ->
 
 
 def end_connection(state: State, account: Account, why: EndReason, now: float) -> None:
-    """Tell an account's connection why it ends, and end it."""
+    """End an account's connection with a stream error."""
     if account.connection is None:
         return
     conflict = login.CONFLICT_REPLACED if why is EndReason.REPLACED else None
@@ -126,7 +126,7 @@ def end_connection(state: State, account: Account, why: EndReason, now: float) -
 
 
 def unbind(state: State, account: Account, now: float) -> None:
-    """The account has no connection any more."""
+    """Note that the account has no connection any more."""
     if account.connection is not None:
         state.connections.pop(account.connection, None)
     account.connection, account.last_seen = None, now
@@ -135,7 +135,7 @@ def unbind(state: State, account: Account, now: float) -> None:
 
 
 def expire(state: State, account: Account, now: float) -> None:
-    """What thirty days do: to what waits, and to an account that did not connect."""
+    """Expire old mailbox entries, and un-enlist an account that has not connected for too long."""
     timers = state.profile.timers
     for entry in state.mailbox(account.jid).expire(now - timers.mailbox_days * DAY_S):
         if entry.delivery is not None:
@@ -146,7 +146,7 @@ def expire(state: State, account: Account, now: float) -> None:
 
 
 def un_enlist(state: State, account: Account, now: float) -> None:
-    """The network no longer knows the account; what waited for it is gone."""
+    """Un-enlist an account and drop its mailbox."""
     end_connection(state, account, EndReason.ENDED, now)
     account.enlisted = False
     for entry in state.mailboxes.pop(account.jid).entries if account.jid in state.mailboxes else ():

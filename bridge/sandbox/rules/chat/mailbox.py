@@ -1,7 +1,7 @@
-"""What waits for an account: kept until acknowledged, thirty days at most, in the order it came.
+"""An account's mailbox: entries in order, kept until they are acknowledged or expire.
 
-Nothing is dropped because its id was seen: a retry answer has the same id with new bytes, and
-telling duplicates is the recipient's part. Only an acknowledgement (or time) empties the box.
+An id that was seen before is no reason to drop an entry: a retry answer has the same id with new bytes,
+and the recipient dedupes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OFFLINE = {"offline": "1"}
 
 @dataclass(frozen=True)
 class Key:
-    """What an acknowledgement names. The id alone collides."""
+    """What an acknowledgement names. The id alone is not unique."""
 
     cls: str
     id: str
@@ -28,7 +28,7 @@ class Key:
 
 @dataclass
 class Entry:
-    """A stanza that waits; ``delivery`` is its number in the log, when it is a message."""
+    """A queued stanza; ``delivery`` is its number in the log when it is a message."""
 
     key: Key
     stanza: Stanza
@@ -38,26 +38,26 @@ class Entry:
     """On the present connection."""
 
     def offline(self) -> Stanza:
-        """The stanza with the mark that it waited."""
+        """The stanza marked as offline."""
         return replace(self.stanza, attributes={**self.stanza.attributes, **OFFLINE})
 
 
 @dataclass
 class Mailbox:
-    """One account's. While ``draining`` new stanzas wait their turn behind the old ones."""
+    """One account's mailbox. While ``draining``, new stanzas queue behind the old ones."""
 
     entries: deque[Entry] = field(default_factory=deque)
     draining: bool = False
     drained: int = 0
 
     def begin(self) -> None:
-        """A new connection: everything unacknowledged is to be sent again."""
+        """Start on a new connection: everything unacknowledged is sent again."""
         for entry in self.entries:
             entry.sent = False
         self.draining, self.drained = True, 0
 
     def unsent(self) -> Iterator[Entry]:
-        """In order."""
+        """Unsent entries, in order."""
         return (entry for entry in self.entries if not entry.sent)
 
     def under_way(self) -> bool:
@@ -92,6 +92,6 @@ class Mailbox:
 
 
 def _matches(kept: Key, given: Key) -> bool:
-    # A message's acknowledgement need not repeat its type: there is one message of an id and sender.
+    # A message's acknowledgement may leave out the type: id and sender name one message.
     types_fit = kept.type == given.type or (kept.cls == "message" and given.type is None)
     return types_fit and (kept.cls, kept.id, kept.peer) == (given.cls, given.id, given.peer)

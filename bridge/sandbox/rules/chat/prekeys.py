@@ -1,7 +1,7 @@
-"""The prekey directory: bundles for whoever wants to start a session (dossier 4.6, 12.4).
+"""The prekey directory: bundles for starting sessions (dossier 4.6, 12.4).
 
-One-time prekeys are kept by id and handed out once; a re-upload of known ids changes nothing and a
-spent id is never offered again. Each asker has a bucket for each target, so that nobody drains keys.
+A one-time prekey is handed out once. Uploading a known id again changes nothing, and a spent id is never
+offered again. Fetches are rate-limited per asker and target, so that nobody can drain another's keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bridge.wire.vocabulary.prekeys import KeyDigest
 
 @dataclass
 class StoredKeys:
-    """What the directory holds for one member; ``one_time`` in the order of upload."""
+    """One member's published keys; ``one_time`` in the order of upload."""
 
     registration_id: int
     identity: bytes
@@ -29,7 +29,7 @@ class StoredKeys:
     told_low: bool = False
 
     def digest(self) -> KeyDigest:
-        """The same without the one-time keys themselves."""
+        """The ids of the one-time keys, and everything else."""
         return KeyDigest(self.registration_id, self.identity, self.signed, tuple(self.one_time))
 
 
@@ -42,7 +42,7 @@ class Directory:
     held: dict[Jid, StoredKeys] = field(default_factory=dict)
 
     def upload(self, member: Jid, uploaded: UploadedKeys, *, may_change_identity: bool) -> IqError | None:
-        """Take keys; None when all is well. A new identity drops everything of the old one."""
+        """Store keys; None on success. A new identity drops the old one's keys."""
         if len(uploaded.one_time) > self.max_upload or not is_signed(uploaded.identity, uploaded.signed):
             return IqError(IqCode.NOT_ACCEPTABLE)
         before = self.held.get(member)
@@ -62,7 +62,7 @@ class Directory:
         return None
 
     def rotate(self, member: Jid, signed: PublicSignedPreKey) -> IqError | None:
-        """Take a new signed prekey."""
+        """Store a new signed prekey; None on success."""
         held = self.held.get(member)
         if held is None or not is_signed(held.identity, signed):
             return IqError(IqCode.NOT_ACCEPTABLE)
@@ -70,7 +70,7 @@ class Directory:
         return None
 
     def fetch(self, asker: Jid, target: Jid, now: float, *, one_time: bool = True) -> PublicBundle | IqError:
-        """A bundle, with a one-time prekey while there are some."""
+        """A bundle, with a one-time prekey while there is one."""
         held = self.held.get(target)
         if held is None:
             return IqError(IqCode.NOT_FOUND)
@@ -89,7 +89,7 @@ class Directory:
         )
 
     def to_tell_low(self, member: Jid, low: int) -> int | None:
-        """How many are left, when that is below ``low`` and was not told since the last upload."""
+        """The number left when it is below ``low`` and was not reported since the last upload, else None."""
         held = self.held.get(member)
         if held is None or held.told_low or len(held.one_time) >= low:
             return None

@@ -1,4 +1,4 @@
-"""``<iq>``: the keep-alive, the prekey directory, and questions about people."""
+"""``<iq>`` requests: keep-alive, prekey directory, people."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bridge.wire.vocabulary.keys import PublicBundle, UploadedKeys
 
 
 def handle(state: State, asker: Jid, request: iq.Request, now: float) -> None:
-    """Answer a question; a refusal when it is none that is known."""
+    """Answer a request; an unknown one gets an error."""
     if iq.is_ping(request):
         if not state.faults.take(Kind.SILENT, asker):
             delivery.reply(state, asker, iq.Result(request.id).to_stanza())
@@ -57,7 +57,7 @@ def _about_keys(
 
 
 def _uploaded(state: State, asker: Jid, request: iq.Request, uploaded: UploadedKeys, now: float) -> None:
-    """An account's identity is fixed by its enlistment; a person's new one is a reinstallation."""
+    """An account's identity is fixed at enlistment; a person's new identity is a reinstall."""
     is_person = asker not in state.registry.accounts
     before = state.directory.held.get(asker)
     error = state.directory.upload(asker, uploaded, may_change_identity=is_person)
@@ -101,7 +101,7 @@ def _about_people(
             else:
                 delivery.reply(state, asker, people.person_answer(request.id, found))
         case people.Reach():
-            # The same answer whoever is asked for: it tells nothing.
+            # The same answer for every target, so that it reveals nothing.
             _done(state, asker, request, None)
             reachability.request(state, asker, asked.jid, now)
         case people.Delete():
@@ -110,7 +110,7 @@ def _about_people(
 
 
 def delete(state: State, member: Jid, now: float) -> None:
-    """Remove an account and everything of it; its connection ends."""
+    """Delete an account with all its data; its connection ends."""
     account = state.registry.accounts.get(member)
     if account is None:
         return

@@ -1,6 +1,6 @@
-"""How accounts and people find each other: resolving, opting in and out, asking to be reachable.
+"""Who can reach whom: resolving, opting in and out, reachability requests.
 
-Unknown, not opted in and blocked look the same from outside.
+Unknown, not opted in and blocked get the same answer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bridge.wire.vocabulary.people import ResolveIdentifier, ResolveJid
 
 
 def may_contact(state: State, one: Jid, other: Jid) -> bool:
-    """Whether an account and a person may know of each other (device 0 only)."""
+    """Whether an account and a person may contact each other (device 0 only)."""
     if other.device or (one in state.registry.accounts) == (other in state.registry.accounts):
         return False
     account = state.registry.accounts.get(other)
@@ -23,12 +23,12 @@ def may_contact(state: State, one: Jid, other: Jid) -> bool:
     person = state.people.get(other)
     if person is None or not person.opted_in or one in person.blocked:
         return False
-    # The first service is the gatekeeper's own; the others are partners as we are.
+    # The first service is the gatekeeper's own; the others are partners, as we are.
     return state.profile.partner_to_partner or state.profile.services[0].owns(other)
 
 
 def resolve(state: State, asker: Jid, asked: ResolveIdentifier | ResolveJid) -> people.Person | None:
-    """Who that is, as the asker may know it. People may look up accounts as well, by internal name."""
+    """The person or account, when ``asker`` may know of it. People can look up accounts by JID."""
     if isinstance(asked, ResolveJid):
         jid = asked.jid
     else:
@@ -46,7 +46,7 @@ def resolve(state: State, asker: Jid, asked: ResolveIdentifier | ResolveJid) -> 
 
 
 def request(state: State, asker: Jid, target: Jid, now: float) -> None:
-    """Ask a person to open up; who opted in already is reachable at once."""
+    """Ask a person to become reachable; one who has opted in is reachable at once."""
     person = state.people.get(target)
     if person is None or asker in person.blocked:
         return
@@ -59,7 +59,7 @@ def request(state: State, asker: Jid, target: Jid, now: float) -> None:
 
 
 def set_opted_in(state: State, target: Jid, opted_in: bool, now: float) -> None:
-    """A person turns third-party chats on or off; who waited or knew them hears of it."""
+    """Turn a person's third-party chats on or off, and notify those who asked for or know them."""
     person = state.people[target]
     if person.opted_in == opted_in:
         return

@@ -1,7 +1,6 @@
-"""Stanzas from members, accounts and people alike: what each makes the server do.
+"""Stanzas from members (accounts and people): what the server does with each.
 
-A stanza that cannot be read is refused, counted, and ends nobody's connection; one that is of no
-family in use is counted.
+An unreadable stanza is refused and counted, and its connection goes on. An unknown one is counted.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from bridge.wire.vocabulary.receipt import READ, RETRY, Receipt, RetryReceipt
 
 
 def handle(state: State, sender: Jid, stanza: Stanza, now: float) -> None:
-    """Do what a stanza from ``sender`` asks for."""
+    """Handle one stanza from ``sender``."""
     try:
         word = parse(stanza, "to", state.names)
     except RemoteProtocolError:
@@ -137,7 +136,7 @@ def _receipt(state: State, sender: Jid, carried: Receipt | RetryReceipt, now: fl
     if not reachability.may_contact(state, sender, carried.peer):
         return
     if account is not None and type_ == READ and not account.read_receipts:
-        # Declared at login: this account tells nobody what it read.
+        # The account declared at login that it sends no read receipts.
         return
     passed_on = (
         replace(carried, peer=sender, offline=False)
@@ -163,7 +162,7 @@ def _acknowledged(state: State, sender: Jid, word: Ack, now: float) -> None:
 
 
 def _chat_state(state: State, sender: Jid, word: ChatState) -> None:
-    """Never stored: somebody who is not there does not hear of it."""
+    """Pass on typing; it is never stored."""
     if reachability.may_contact(state, sender, word.peer):
         delivery.reply(state, word.peer, replace(word, peer=sender).to_stanza("from"))
 

@@ -21,7 +21,7 @@ from tests.rules.sandbox_support import NOW, dice, make_world
 ALICE, MIRA, ANNA = Jid("8589934592", "interop", 7), Jid("49151", "s.whatsapp.net"), Jid("9", "interop", 2)
 
 
-def test_a_bucket_gives_its_burst_and_then_one_in_its_time() -> None:
+def test_bucket_allows_a_burst_then_one_per_refill() -> None:
     buckets = Buckets(burst=2, refill_s=60)
     assert [buckets.take("a", NOW) for _ in range(3)] == [0, 0, 60]
     assert buckets.take("b", NOW) == 0
@@ -30,7 +30,7 @@ def test_a_bucket_gives_its_burst_and_then_one_in_its_time() -> None:
     assert buckets.take("a", NOW + 60) == 60
 
 
-def test_a_bucket_never_holds_more_than_its_burst_and_bears_a_clock_that_goes_back() -> None:
+def test_bucket_is_capped_and_tolerates_a_clock_going_back() -> None:
     buckets = Buckets(burst=1, refill_s=60)
     assert buckets.take("a", NOW) == 0
     assert buckets.take("a", NOW - 1000) > 0
@@ -41,7 +41,7 @@ def entry(id: str, peer: Jid = MIRA, cls: str = "message", type_: str | None = "
     return Entry(Key(cls, id, type_, peer), Stanza(cls, {"id": id, "from": peer}), NOW)
 
 
-def test_only_what_was_sent_can_be_acknowledged_and_one_acknowledgement_takes_one() -> None:
+def test_ack_removes_one_sent_entry() -> None:
     mailbox = Mailbox()
     mailbox.entries.extend([entry("1"), entry("1"), entry("2")])
     key = Key("message", "1", None, MIRA)
@@ -62,14 +62,14 @@ def test_only_what_was_sent_can_be_acknowledged_and_one_acknowledgement_takes_on
         Key("message", "1", "media", MIRA),
     ],
 )
-def test_an_acknowledgement_names_class_id_type_and_sender(key: Key) -> None:
+def test_ack_must_match_class_id_type_and_sender(key: Key) -> None:
     mailbox = Mailbox()
     mailbox.entries.append(entry("1"))
     mailbox.batch(1)
     assert mailbox.acknowledge(key) is None
 
 
-def test_receipts_are_told_apart_by_their_type() -> None:
+def test_receipts_are_matched_by_type() -> None:
     mailbox = Mailbox()
     mailbox.entries.extend([entry("1", cls="receipt", type_=None), entry("1", cls="receipt", type_="read")])
     delivered, read = mailbox.batch(2)
@@ -77,7 +77,7 @@ def test_receipts_are_told_apart_by_their_type() -> None:
     assert mailbox.acknowledge(Key("receipt", "1", None, MIRA)) is delivered
 
 
-def test_a_new_connection_is_sent_everything_again() -> None:
+def test_new_connection_resends_everything() -> None:
     mailbox = Mailbox()
     mailbox.entries.extend([entry("1"), entry("2")])
     assert len(mailbox.batch(5)) == 2
@@ -87,7 +87,7 @@ def test_a_new_connection_is_sent_everything_again() -> None:
     assert mailbox.under_way() and mailbox.drained == 1
 
 
-def test_what_is_exactly_as_old_as_allowed_is_kept() -> None:
+def test_entry_at_the_age_limit_is_kept() -> None:
     mailbox = Mailbox()
     mailbox.entries.append(entry("1"))
     assert mailbox.expire(NOW) == []
@@ -104,7 +104,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize(("service", "written", "expected"), SPELLINGS)
-def test_a_person_has_one_spelling(service: str, written: str, expected: str) -> None:
+def test_identifier_is_normalised(service: str, written: str, expected: str) -> None:
     found = make_world().profile.service(service)
     assert found is not None
     assert normalised(found, written) == expected == normalised(found, expected)
@@ -117,7 +117,7 @@ def directory(count: int = 3) -> tuple[Directory, Keyring]:
     return made, keyring
 
 
-def test_every_one_time_prekey_goes_out_once_in_order_and_never_again() -> None:
+def test_one_time_prekeys_go_out_once_in_order() -> None:
     made, keyring = directory()
     ids = []
     for _ in range(4):
@@ -131,7 +131,7 @@ def test_every_one_time_prekey_goes_out_once_in_order_and_never_again() -> None:
     assert isinstance(found, PublicBundle) and found.prekey_id is None
 
 
-def test_each_asker_has_a_bucket_for_each_target() -> None:
+def test_fetches_are_limited_per_asker_and_target() -> None:
     made, _ = directory()
     found = [made.fetch(ALICE, MIRA, NOW) for _ in range(11)]
     assert found[10] == IqError(429)
@@ -139,7 +139,7 @@ def test_each_asker_has_a_bucket_for_each_target() -> None:
     assert made.fetch(ALICE, ANNA, NOW) == IqError(404)
 
 
-def test_low_water_is_told_once_for_each_upload() -> None:
+def test_low_prekeys_are_reported_once_per_upload() -> None:
     made, keyring = directory()
     assert made.to_tell_low(MIRA, 3) is None
     made.fetch(ALICE, MIRA, NOW)
@@ -150,7 +150,7 @@ def test_low_water_is_told_once_for_each_upload() -> None:
     assert made.to_tell_low(MIRA, 3) == 2
 
 
-def test_a_new_identity_drops_the_keys_of_the_old_one() -> None:
+def test_new_identity_drops_the_old_keys() -> None:
     made, _ = directory()
     other = Keyring.new(dice("other"))
     assert made.upload(MIRA, other.make(1), may_change_identity=False) == IqError(406)
@@ -160,7 +160,7 @@ def test_a_new_identity_drops_the_keys_of_the_old_one() -> None:
     assert (found.identity, found.prekey_id) == (other.own.identity.public, 2)
 
 
-def test_a_fault_happens_as_often_as_it_was_armed_and_to_whom() -> None:
+def test_fault_fires_as_often_as_armed_for_its_account() -> None:
     faults = Faults()
     faults.arm(Kind.MISSING_ACK, ALICE, times=2)
     assert faults.take(Kind.MISSING_ACK, MIRA) is None
@@ -173,7 +173,7 @@ def test_a_fault_happens_as_often_as_it_was_armed_and_to_whom() -> None:
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["pkmsg", "msg"])
-def test_a_spoiled_mac_is_all_that_is_spoiled(answered: bool) -> None:
+def test_corrupt_mac_changes_one_bit_of_the_mac(answered: bool) -> None:
     one, other = End("one"), End("other")
     one.start(other.bundle())
     if answered:
