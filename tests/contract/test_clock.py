@@ -1,4 +1,4 @@
-"""What thirty days do, on the shared clock (dossier 2.11, 12.11)."""
+"""Expiry by the shared clock (dossier 2.11, 12.11)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 
 @pytest.fixture
 def running(own_sandbox: Running) -> Running:
-    """The clock is moved here."""
+    """A sandbox of its own, because the clock is moved."""
     return own_sandbox
 
 

@@ -1,4 +1,4 @@
-"""The conformance milestones, through the bridge's own connector and public endpoints (dossier 12.11)."""
+"""The conformance milestones with the bridge's own connector and public endpoints (dossier 12.11)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A sandbox of this module's own: it knows our keys and nobody else's."""
+    """A sandbox for this module: it caches our keys only."""
     with sandbox_process(tmp_path_factory.mktemp("sandbox"), request.param) as process:
         yield process
 
@@ -338,6 +338,6 @@ async def test_forged_wake_ups_are_refused(bridge: Bridge, control: SandboxContr
 
 
 async def _pushes(control: SandboxControl, login: Jid, count: int) -> list[int]:
-    """The statuses of an account's wake-ups, once so many are answered; nothing before."""
+    """The statuses of an account's wake-ups, once ``count`` are answered; empty before."""
     statuses = [each["status"] for each in (await control.log())["pushes"] if each["account"] == str(login)]
     return statuses if len(statuses) == count and None not in statuses else []

@@ -1,4 +1,4 @@
-"""A person whose client is a program outside: with our own cryptography, and with libsignal."""
+"""External people: with our own cryptography and with libsignal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sealed = tuple[Kind, bytes]
 
 
 class Client(Protocol):
-    """What a program outside can do with its keys."""
+    """The cryptography of an external program."""
 
     def bundle(self) -> PreKeyBundle: ...
     def start(self, peer: str, bundle: PreKeyBundle) -> None: ...
@@ -36,7 +36,7 @@ class Client(Protocol):
 
 @dataclass
 class OurClient:
-    """The tests' own end of a conversation."""
+    """Our own cryptography."""
 
     end: End = field(default_factory=lambda: End("outside"))
 
@@ -89,7 +89,7 @@ def outside(request: pytest.FixtureRequest) -> Client:
 
 @dataclass
 class Outsider:
-    """The program at the control API, in the place of its person."""
+    """The external program at the control API."""
 
     client: Client
     control: SandboxControl

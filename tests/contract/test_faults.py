@@ -1,4 +1,4 @@
-"""Faults on demand do what their names say (dossier 12.9)."""
+"""Faults and actions on demand (dossier 12.9)."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ async def test_faults_are_listed_and_cleared(control: SandboxControl) -> None:
 
 
 def test_every_fault_is_tested() -> None:
-    """A name in the table that no test arms would be a promise nobody checked."""
+    """Each kind stands as a literal in a test of this folder."""
     from pathlib import Path
 
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))

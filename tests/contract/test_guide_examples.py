@@ -1,4 +1,4 @@
-"""The examples of the sandbox's guide, as somebody would paste them."""
+"""The examples of the sandbox's guide, run as written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USER = "@ada:demo.localhost"
 def examples() -> list[tuple[str, str, Any]]:
     """(method, path, body) of each line that calls the control API; curl's -d makes a POST."""
     found = []
-    for line in re.findall(r"^control (.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
+    for line in re.findall(r"^control (/.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
         path, *words = shlex.split(line)
         options = dict(zip(words[::2], words[1::2], strict=True))
         assert options.keys() <= {"-X", "-d"}, line

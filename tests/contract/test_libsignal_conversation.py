@@ -51,7 +51,7 @@ async def ada(world: World) -> AsyncIterator[User]:
 
 
 class Someone:
-    """A person of the network whose client is libsignal; its program's words pass the sandbox as they are."""
+    """A person whose client is libsignal; the sandbox passes its messages on unchanged."""
 
     def __init__(self, network: Network, program: Program, contact: Contact) -> None:
         self._network, self.contact = network, contact
@@ -60,7 +60,7 @@ class Someone:
         self._came: list[Stanza] = []
 
     async def publish(self) -> None:
-        """Give the directory keys."""
+        """Upload keys to the directory."""
         signed = await asyncio.to_thread(self.signal.signed_prekey)
         one_time = [await asyncio.to_thread(self.signal.prekey) for _ in range(ONE_TIME_PREKEYS)]
         answer = await self._do(
@@ -73,12 +73,12 @@ class Someone:
         assert answer["error"] is None
 
     async def begin(self, user: User) -> None:
-        """A session from the keys that the bridge published."""
+        """Start a session with the bridge's published keys."""
         found = await self._do("bundle", of=user.id)
         await self._start(user, read_bundle(found))
 
     async def begin_from(self, user: User, keys: Mapping[str, Any]) -> None:
-        """A session from the keys that came with a retry receipt."""
+        """Start a session with the keys of a retry receipt."""
         await self._start(user, read_bundle(keys))
 
     async def seal(self, user: User, text: str) -> Ciphertext:
@@ -86,7 +86,7 @@ class Someone:
         return await asyncio.to_thread(self.signal.encrypt, user.id, plaintext)
 
     async def send(self, user: User, sealed: Ciphertext, *, id: str | None = None, count: int = 0) -> str:
-        """Send bytes; the message's id."""
+        """Send a ciphertext; the message id."""
         used = id or next(self._ids)
         answer = await self._do(
             "send", to=user.id, id=used, kind=sealed.kind, ciphertext=sealed.ciphertext.hex(), count=count
@@ -108,7 +108,7 @@ class Someone:
         return read.text
 
     async def next(self, fits: Callable[[Stanza], bool]) -> Stanza:
-        """The first stanza that came and fits, taken out of what came."""
+        """The first matching stanza, removed from the inbox."""
 
         async def found() -> Stanza | None:
             self._came += (await self._do("inbox"))["stanzas"]
@@ -123,11 +123,11 @@ class Someone:
         return await self.next(lambda came: came["tag"] == "message")
 
     async def confirm(self, user: User, came: Stanza, type_: str | None = None) -> None:
-        """A receipt: delivered, or of another type."""
+        """Send a receipt: delivered, or of another type."""
         await self._do("receipt", to=user.id, ids=[came["id"]], type=type_)
 
     async def ask_again(self, user: User, came: Stanza, count: int, *, with_keys: bool) -> None:
-        """A retry receipt, with keys for a new session from the second one on."""
+        """Send a retry receipt, with keys from the second one on."""
         keys = await asyncio.to_thread(self.signal.bundle) if with_keys else None
         await self._do(
             "retry",
@@ -173,7 +173,7 @@ async def someone(world: World, network: Network, program: Program) -> Someone:
 
 
 async def known_by(user: User, someone: Someone) -> str:
-    """Each has read one text of the other; the portal."""
+    """Exchange one text each way; the portal."""
     portal = await user.start_chat(someone.contact)
     await user.client.send_text(portal, f"Hello {someone.contact.name}")
     came = await someone.message()

@@ -1,4 +1,4 @@
-"""The two logs that a checker reads say what happened, in one order (reliability section 1)."""
+"""The logs that a checker reads, in one order (reliability section 1)."""
 
 from __future__ import annotations
 

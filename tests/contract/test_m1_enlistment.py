@@ -1,4 +1,4 @@
-"""M1: enlisting, and every reason for which that is refused (dossier 12.2, 12.11)."""
+"""M1: enlistment and every reason of a refusal (dossier 12.2, 12.11)."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ async def test_token_with_another_signer_or_algorithm_is_refused(
 
 
 def keyed_with_the_public_key(claims: dict[str, Any], kid: str) -> str:
-    """The old trick: HS256 with the public key as its secret. Honest libraries refuse to make one."""
+    """Algorithm confusion: HS256 with the public key as the secret. JWT libraries refuse to make one."""
     public = signing_key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     head = {"alg": "HS256", "typ": "JWT", "kid": kid}
     signed = ".".join(base64url(json.dumps(part).encode()) for part in (head, claims))

@@ -1,4 +1,4 @@
-"""M2: the chat channel: handshake, login and its refusals, ping, bad bytes (dossier 12.3, 12.11)."""
+"""M2: handshake, login and its refusals, ping, invalid bytes (dossier 12.3, 12.11)."""
 
 from __future__ import annotations
 

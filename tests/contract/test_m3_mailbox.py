@@ -1,4 +1,4 @@
-"""M3.3: the mailbox and waking: preview, batches, redelivery until acknowledged (dossier 2.8, 12.3)."""
+"""M3.3: mailbox and push: preview, batches, redelivery until acknowledged (dossier 2.8, 12.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retry receipts both ways, and changes of identity (dossier 4.8, 12.11: the retry matrix)."""
+"""Retry receipts both ways and identity changes (dossier 4.8, 12.11: the retry matrix)."""
 
 from __future__ import annotations
 

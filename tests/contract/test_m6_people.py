@@ -1,4 +1,4 @@
-"""M5 and M6: finding people, asking to reach them, leaving (dossier 12.11)."""
+"""M5 and M6: resolving people, reachability requests, deletion (dossier 12.11)."""
 
 from __future__ import annotations
 

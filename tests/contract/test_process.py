@@ -1,4 +1,4 @@
-"""The sandbox as a program: its folder, its restarts, and who may use its control API."""
+"""The sandbox as a process: folder, restarts, access to the control API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gatekeeper in memory: no socket, no clock, the same randomness in every run."""
+"""A gatekeeper in memory: no socket, no clock, seeded randomness."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KID = "key-1"
 
 
 def dice(seed: str) -> Callable[[int], bytes]:
-    """Randomness that is the same in every run: SHA-256 in counter mode over a seed."""
+    """Deterministic randomness: SHA-256 in counter mode over a seed."""
     state = [0]
 
     def draw(count: int) -> bytes:
@@ -89,7 +89,7 @@ def base64url(data: bytes) -> str:
 
 
 class User:
-    """A partner's user in memory; ``seen`` are what came on the link, as parsed."""
+    """A partner's user in memory; ``seen``: everything received, parsed."""
 
     def __init__(self, world: Memory, identifier: str) -> None:
         self.world, self.identifier = world, identifier
@@ -169,7 +169,7 @@ class User:
 
 
 class Memory:
-    """The gatekeeper, its lines and its users; bytes are carried until none are left."""
+    """The gatekeeper, its links and its users; bytes are carried until none are left."""
 
     def __init__(self, variant: str = "default", seed: str = "world") -> None:
         self.state = make_world(variant, seed)
@@ -198,7 +198,7 @@ class Memory:
         return reply
 
     def carry(self) -> None:
-        """Bytes both ways until there are none."""
+        """Carry bytes both ways until none are left."""
         moved = True
         while moved:
             moved = False

@@ -12,8 +12,8 @@ from bridge.wire.vocabulary.prekeys import upload
 from tests.rules.sandbox_support import NOW, PARTNER, Memory, User, make_world
 
 
-def met(world: Memory) -> tuple[User, SimulatedPerson]:
-    """A user with keys in the directory, and somebody who may write to them."""
+def user_and_person(world: Memory) -> tuple[User, SimulatedPerson]:
+    """An enlisted user and a person who can write to them."""
     user = world.user("@alice:hs.example")
     assert user.enlist()["status"] == "ok"
     person = world.gatekeeper.add_person("whatsapp", "+491510000001", "Mira", world.now)
@@ -21,9 +21,9 @@ def met(world: Memory) -> tuple[User, SimulatedPerson]:
     return user, person
 
 
-def day(world: Memory) -> None:
-    """Some of everything."""
-    user, person = met(world)
+def scenario(world: Memory) -> None:
+    """A run through login, messages and expiry."""
+    user, person = user_and_person(world)
     user.log_in()
     user.send(iq.ping("1"))
     person.write(user.jid, "hello", world.now)
@@ -37,7 +37,7 @@ def day(world: Memory) -> None:
 
 def test_login_and_message_cross_the_wire_in_memory() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     user.log_in()
     assert user.seen == [Success(int(NOW)), OfflinePreview(0), OfflineDone(0)]
     user.send(iq.ping("1"))
@@ -52,14 +52,14 @@ def test_login_and_message_cross_the_wire_in_memory() -> None:
 def test_same_seed_gives_the_same_bytes() -> None:
     worlds = [Memory(seed="a"), Memory(seed="a"), Memory(seed="b")]
     for world in worlds:
-        day(world)
+        scenario(world)
     first, again, other = [world.bytes_sent for world in worlds]
     assert first == again != other
 
 
 def test_message_to_offline_account_sends_a_wake_up() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     person.write(user.jid, "hello", world.now)
     world.gatekeeper.settle(world.now)
     world.carry()
@@ -70,7 +70,7 @@ def test_message_to_offline_account_sends_a_wake_up() -> None:
 
 def test_replaced_connection_is_closed_after_its_stream_error() -> None:
     world = Memory()
-    user, _ = met(world)
+    user, _ = user_and_person(world)
     user.log_in()
     older, seen = user.link, user.seen
     second = world.user(user.identifier)
@@ -83,7 +83,7 @@ def test_replaced_connection_is_closed_after_its_stream_error() -> None:
 
 def test_login_waits_for_the_partner_keys() -> None:
     world = Memory()
-    user, _ = met(world)
+    user, _ = user_and_person(world)
     world.state.tokens.keys.clear()
     before = world.key_fetches
     user.log_in()
@@ -103,7 +103,7 @@ def test_account_numbers_are_stable_and_exceed_32_bits() -> None:
 
 def test_upload_with_foreign_keys_is_refused() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     user.log_in()
     user.send(upload("7", person.keyring.make(1)))
     assert isinstance(user.seen[-1], iq.Failure), "the keys are somebody else's"

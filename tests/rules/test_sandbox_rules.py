@@ -1,4 +1,4 @@
-"""The small rules of the sandbox: buckets, mailbox, names, directory, faults."""
+"""The sandbox's rate limits, mailbox, identifiers, prekey directory and faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens at the edges of their times, and key sets that are not what they should be."""
+"""Identity tokens at their time limits, and invalid key sets."""
 
 from __future__ import annotations
 
