@@ -113,6 +113,9 @@ class Chat(_Table):
     """Sent before the first frame; hexadecimal."""
     prologue: bytes
     """Mixed into the handshake, and the same on both sides; hexadecimal."""
+    mix_empty_payload: bool = False
+    """Whether the first handshake message, which has no payload, mixes an empty one into the hash. The Noise
+    specification does; the network's public clients do not."""
     root_key: Annotated[bytes, Field(min_length=32, max_length=32)]
     """The public key that certificate chains of the server lead to: 32 bytes in hexadecimal."""
     protocol_version: tuple[int, int, int] = (1, 0, 3)

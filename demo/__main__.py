@@ -1,7 +1,7 @@
 """``make demo``: a real homeserver, a sandbox network and the bridge, and a conversation through all of them.
 
-``ONCE=1`` ends after the scripted part, with 0 only if every line arrived and the bridge was sound: it
-lived, logged no mistake and stopped when asked. ``BIND=`` opens the homeserver to another machine.
+``ONCE=1`` ends after the scripted part, with 0 only if every message arrived and the bridge kept running,
+logged no error and stopped when asked. ``BIND=`` opens the homeserver to other machines.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SERVER_NAME = "demo.localhost"
 USER, SHOWN_NAME = "ada", "Ada Lovelace"
 USER_ID, BOT = f"@{USER}:{SERVER_NAME}", f"@interopbot:{SERVER_NAME}"
 WRITER = "+491510000002"
-"""Somebody of the sandbox who has not written yet."""
+"""A person of the sandbox who has not written yet."""
 LOOPBACK = "127.0.0.1"
 LOOK_EVERY_S = 1.0
-"""How soon it is noticed that the bridge ended."""
+"""How often the bridge process is checked."""
 
 
 def tell(line: str) -> None:
-    """One line of the demo."""
+    """Print one line of the demo."""
     print(f"  {line}", flush=True)
 
 
@@ -42,15 +42,15 @@ def main() -> int:
     once, bind = os.environ.get("ONCE") == "1", os.environ.get("BIND") or LOOPBACK
     if bind != LOOPBACK:
         print(
-            f"WARNING: the homeserver listens on {bind}. Everybody who can reach this machine there can try"
-            " to log in, and nothing on the way is encrypted. End the demo when you are done.",
+            f"WARNING: the homeserver listens on {bind}. Anyone who can reach this address can try to log in,"
+            " and the connection isn't encrypted. Stop the demo when you are done.",
             flush=True,
         )
     with tempfile.TemporaryDirectory(prefix="interop-demo-") as folder:
         try:
             return asyncio.run(_demo(Path(folder), bind, once=once))
         except asyncio.CancelledError:
-            print("Interrupted before every line arrived.", file=sys.stderr, flush=True)
+            print("Interrupted before every message arrived.", file=sys.stderr, flush=True)
             return 1
 
 
@@ -83,14 +83,16 @@ async def _demo(folder: Path, bind: str, *, once: bool) -> int:
         _invite(synapse, sandbox, password)
         return 0 if await _until_interrupted(bridge) and arrived else 1
     finally:
-        await asyncio.gather(starting, return_exceptions=True)  # what it began must be there to be stopped
+        await asyncio.gather(
+            starting, return_exceptions=True
+        )  # a process that is still starting must be stopped too
         bridge.stop()
         sandbox.stop()
         synapse.stop()
 
 
 def _when_told_to_end(task: asyncio.Task[int] | None) -> None:
-    """Ctrl-C and SIGTERM end the demo, wherever it is, and what it started with it."""
+    """Let Ctrl-C and SIGTERM end the demo and the processes it started."""
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -105,8 +107,8 @@ def _start(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgeProcess, pas
 
 
 async def _converse(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgeProcess, password: str) -> bool:
-    """The scripted part; whether every line arrived."""
-    print("\nA conversation, as seen in Matrix through the client API, and at the contacts' end:", flush=True)
+    """Run the scripted part; whether every message arrived."""
+    print("\nA conversation, as seen in Matrix and by the contacts:", flush=True)
     async with await Client.login(synapse.url, USER, password) as client, Sandbox(sandbox.control) as control:
         watcher = Watcher(client)
         try:
@@ -118,17 +120,17 @@ async def _converse(synapse: Synapse, sandbox: SandboxProcess, bridge: BridgePro
             return False
         finally:
             await watcher.stop()
-    print("\nEvery line arrived.", flush=True)
+    print("\nEvery message arrived.", flush=True)
     return True
 
 
 def _is_sound(bridge: BridgeProcess) -> bool:
-    """Whether the bridge still ran, stopped when it was asked to, and logged no mistake."""
+    """Whether the bridge was running, stopped when asked, and logged no error."""
     lived, code, errors = bridge.is_running, bridge.stop(), bridge.errors()
     if not lived or code != 0:
         _failed(f"the bridge ended {'when asked' if lived else 'by itself'} with {code}", bridge.log())
     if errors:
-        _failed("the bridge met a mistake of its own", "\n".join(errors))
+        _failed("the bridge logged errors", "\n".join(errors))
     return lived and code == 0 and not errors
 
 
@@ -146,29 +148,28 @@ Now you. Any Matrix client on {here} can log in:
     user         {USER}
     password     {password}
 
-Element Desktop and nheko take that address as it is. A web client must itself be served over plain
-http, or from localhost. A phone needs BIND= with an address it can reach. Say `help` to the bot in
-its room; contacts answer. To see somebody write first, in another terminal on this machine:
+Element Desktop and nheko take this address. A web client must be served over plain http or from
+localhost. A phone needs BIND= with an address it can reach. Send `help` to the bot in its room.
+Contacts answer. To make a contact write first, run this in another terminal on this machine:
 
 {write_first_line(sandbox)}
 
-The sandbox's control file, with the address and the token of its control API, is
-{sandbox.control_file}; docs/guide/sandbox.md says what else can be made to happen
-there. Ctrl-C ends everything and removes it.
+The address and token of the sandbox's control API are in {sandbox.control_file};
+docs/guide/sandbox.md describes what else it can do. Ctrl-C stops everything and deletes it.
 """,
         flush=True,
     )
 
 
 def write_first_line(sandbox: SandboxProcess) -> str:
-    """A command that makes somebody write; the token is read from its file, so it is not on the screen."""
+    """A command that makes a contact write. It reads the token from its file."""
     token = f"$(sed -n 's/^token: //p' {shlex.quote(str(sandbox.control_file))})"
     return f"""curl -sS --noproxy '*' -H "Authorization: Bearer {token}" \\
     {sandbox.control.url}/people/{WRITER}/write -d '{{"to": "{USER_ID}", "text": "Hello Ada, Mira here."}}'"""
 
 
 async def _until_interrupted(bridge: BridgeProcess) -> bool:
-    """Wait for Ctrl-C; False when the bridge ended before."""
+    """Wait for Ctrl-C; False when the bridge ended first."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

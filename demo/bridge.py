@@ -1,4 +1,4 @@
-"""A bridge of its own in a folder: set up with its command line, as an admin would, and run as a process."""
+"""A bridge in its own folder, set up with the command line as an admin would, and run as a process."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from demo.synapse import free_port
 
 START_TRIES = 600
 TRY_EVERY_S = 0.1
-"""A minute in all: a cold start on a busy machine takes some ten seconds."""
+"""One minute in all: a cold start on a busy machine takes about ten seconds."""
 STOP_S = 8.0
-"""Less than what a container is given before it is killed (ten seconds)."""
+"""Below the ten seconds that a container gets before it is killed."""
 COMMAND = (sys.executable, "-m", "bridge")
 ERROR_LINE = re.compile(r"^\S+ (?:ERROR|CRITICAL) .*$", re.MULTILINE)
-"""After the time; only what the bridge itself takes for a mistake is logged so."""
+"""The level follows the time. The bridge logs only its own mistakes at these levels."""
 
 
 class BridgeProcess:
-    """One bridge. ``command`` is how it is started; tests give one with faulty ports."""
+    """One bridge. ``command`` starts it; tests pass one with faulty ports."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class BridgeProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def set_up(self) -> list[dict[str, Any]]:
-        """``-e``, the five fields, ``-g``: the registrations for the homeserver."""
+        """Run ``-e``, fill in the config, run ``-g``; the registrations for the homeserver."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._call("-e")
         self.configure(self._values)
@@ -68,7 +68,7 @@ class BridgeProcess:
         return [reader.load(self.folder / name) for name in names if (self.folder / name).exists()]
 
     def configure(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change fields of its config; they count from its next start."""
+        """Change fields of the config; they take effect at the next start."""
         yaml = YAML()
         path = self.folder / "config.yaml"
         config = yaml.load(path)
@@ -77,7 +77,7 @@ class BridgeProcess:
         yaml.dump(config, path)
 
     def start(self, *, environment: Mapping[str, str] | None = None, wait: bool = True) -> None:
-        """Start it; with ``wait`` until it says that it is ready."""
+        """Start the process; with ``wait``, return when it is ready."""
         with (self.folder / "bridge.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -90,29 +90,29 @@ class BridgeProcess:
             self._wait()
 
     def kill(self) -> None:
-        """SIGKILL: as a power cut for the process."""
+        """Send SIGKILL."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int | None:
-        """SIGTERM; its exit code."""
+        """Send SIGTERM; the exit code."""
         return self._end(signal.SIGTERM)
 
     def wait_for_end(self, timeout: float) -> int:
-        """Its exit code, once it ended by itself."""
+        """Wait until the process ends by itself; the exit code."""
         assert self._process is not None
         return self._process.wait(timeout)
 
     @property
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def log(self, lines: int = 30) -> str:
-        """The end of its log."""
+        """The last lines of the log."""
         return "\n".join(self._logged().splitlines()[-lines:])
 
     def errors(self) -> list[str]:
-        """The lines of its log, of all its runs, that tell of a mistake."""
+        """The error lines of the log, over all runs."""
         return ERROR_LINE.findall(self._logged())
 
     def _logged(self) -> str:

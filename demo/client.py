@@ -1,4 +1,4 @@
-"""A tiny Matrix client: what a person's Element would do, through the client-server API."""
+"""A minimal Matrix client on the client-server API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import aiohttp
 LONG_POLL_SECONDS = 30
 TOTAL_SECONDS = 60.0
 FILTER = '{"room": {"timeline": {"limit": 100}}}'
-"""The most of a timeline that Synapse gives at once; by default a sync leaves out all but ten events."""
+"""The largest timeline limit of Synapse; the default is ten events per sync."""
 
 
 class Refused(Exception):
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """One thing that a sync showed: an event of a timeline, an invite, or a read receipt."""
+    """One item of a sync: a timeline event, an invite or a read receipt."""
 
     kind: str
     """``event``, ``invite`` or ``receipt``."""
@@ -42,7 +42,7 @@ class Seen:
 
     @property
     def sender(self) -> str:
-        """Who did it."""
+        """The sender's user id."""
         return str(self.event.get("sender", ""))
 
 
@@ -91,7 +91,7 @@ class Client:
         return await _call(self._session, method, url, self._token, body, query)
 
     async def sync(self, *, timeout: int = LONG_POLL_SECONDS) -> list[Seen]:
-        """What is new since the last call; waits up to ``timeout`` seconds for something."""
+        """New items since the last call; waits up to ``timeout`` seconds for one."""
         since = {} if self._since is None else {"since": self._since}
         query = {"timeout": str(timeout * 1000), "filter": FILTER, **since}
         answer = await self.call("GET", "sync", query=query)
@@ -99,7 +99,7 @@ class Client:
         return _seen(answer, self.user_id)
 
     async def watch(self) -> AsyncIterator[Seen]:
-        """Everything from the last call on, as it comes, without an end."""
+        """All items since the last call, as they arrive, endlessly."""
         while True:
             for seen in await self.sync():
                 yield seen
@@ -122,7 +122,7 @@ class Client:
         await self.call("POST", "rooms", room, "leave", body={})
 
     async def send_text(self, room: str, text: str, *, reply_to: str | None = None) -> str:
-        """Write; returns the event id."""
+        """Send a text; returns the event id."""
         content: dict[str, Any] = {"msgtype": "m.text", "body": text, "m.mentions": {}}
         if reply_to is not None:
             content["m.relates_to"] = {"m.in_reply_to": {"event_id": reply_to}}

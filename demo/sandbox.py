@@ -23,12 +23,12 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 10
-"""How long one question for news stays open."""
+"""Duration of one long poll."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """Where the control API is, and its token."""
+    """URL and token of the control API."""
 
     url: str
     token: str = field(repr=False)
@@ -62,7 +62,7 @@ class SandboxProcess:
             raise RuntimeError(f"the sandbox did not start:\n{log_text}")
 
     def stop(self) -> None:
-        """End it; harmless when it is not running."""
+        """Stop the process; does nothing when it is not running."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -83,7 +83,7 @@ class SandboxProcess:
 
 
 class Sandbox:
-    """The control API: makes people act and tells what they hold. Use as ``async with``."""
+    """A client of the control API. Use as ``async with``."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -100,7 +100,7 @@ class Sandbox:
             await self._session.close()
 
     async def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One call; ``RuntimeError`` with what it said when it was refused."""
+        """One call; ``RuntimeError`` with the answer when it is refused."""
         assert self._session is not None
         async with self._session.request(method, self._access.url + path, json=body) as answer:
             values: dict[str, Any] = await answer.json()
@@ -109,17 +109,17 @@ class Sandbox:
         return values
 
     async def person(self, member: str) -> dict[str, Any]:
-        """Somebody with everything they hold."""
+        """A person with keys and history."""
         return await self.call("GET", f"/people/{quote(member, safe='')}")
 
     async def write(self, member: str, to: str, text: str) -> str:
-        """Have somebody write to an address; the message's id."""
+        """Make a person write to an address; the message id."""
         path = f"/people/{quote(member, safe='')}/write"
         answer = await self.call("POST", path, {"to": to, "text": text})
         return str(answer["ids"][0])
 
     async def received(self, member: str, text: str) -> str | None:
-        """Wait until somebody holds a message with ``text``: it as they hold it; None if it never came."""
+        """Wait until a person has received a message with ``text``; the whole text, None after the limit."""
         change = 0
         try:
             async with asyncio.timeout(WAIT_SECONDS):

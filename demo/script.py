@@ -1,4 +1,4 @@
-"""The scripted conversation: what is written, and where each message has to arrive."""
+"""The scripted conversation: each message and where it must arrive."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Tell = Callable[[str], None]
 
 
 class Missing(Exception):
-    """A line of the conversation did not arrive."""
+    """A message of the conversation did not arrive."""
 
 
 class Watcher:
-    """Remembers everything a client was shown, and waits for what is to come."""
+    """Records everything a client sees, and waits for what is expected."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class Watcher:
                 self._news.notify_all()
 
     async def wait(self, what: str, fits: Callable[[Seen], bool]) -> Seen:
-        """The first thing shown that fits; ``Missing`` when it does not come."""
+        """The first matching item; ``Missing`` when it does not arrive."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._news:
                 while True:
@@ -53,7 +53,7 @@ class Watcher:
             raise Missing(f"did not arrive in Matrix: {what}") from None
 
     async def text(self, text: str, *, room: str | None = None, other_than: str = "") -> Seen:
-        """A message with ``text`` in it, from somebody other than ``other_than``."""
+        """A message that contains ``text``, not sent by ``other_than``."""
 
         def fits(seen: Seen) -> bool:
             body = seen.body
@@ -63,13 +63,13 @@ class Watcher:
         return await self.wait(text, fits)
 
     async def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
 
 async def opt_in(client: Client, watcher: Watcher, bot: str, shown_name: str, tell: Tell) -> str:
-    """Talk to the bot until it says that the user can be reached; the room of the talk."""
+    """Opt in through the bot; the management room."""
     room = await client.start_dm(bot)
     await watcher.text("Hello! I connect", room=room)
     for said, answered in (
@@ -86,7 +86,7 @@ async def opt_in(client: Client, watcher: Watcher, bot: str, shown_name: str, te
 
 
 async def write_first(client: Client, watcher: Watcher, sandbox: Sandbox, room: str, tell: Tell) -> None:
-    """The user finds somebody on WhatsApp and writes to them; they answer."""
+    """The user starts a chat on WhatsApp and writes; the contact answers."""
     tell(f"you to the bot: start-chat {SERVICE} {PHONE}")
     await client.send_text(room, f"start-chat {SERVICE} {PHONE}")
     await watcher.text(f"Your chat with {CONTACT}", room=room)
@@ -101,16 +101,16 @@ async def write_first(client: Client, watcher: Watcher, sandbox: Sandbox, room: 
     await client.send_text(portal.room, text)
     tell(f"you in Matrix: {text}")
     got = await _arrived(sandbox, PHONE, CONTACT, text)
-    tell(f"at {CONTACT}'s end (WhatsApp): {got}")
+    tell(f"{CONTACT} on WhatsApp received: {got}")
     answer = await watcher.text(f"Got it: {text}", room=portal.room)
     tell(f"in Matrix, from {CONTACT}: {answer.body}")
 
 
 async def be_written_to(client: Client, watcher: Watcher, sandbox: Sandbox, address: str, tell: Tell) -> None:
-    """Somebody on BirdyChat writes first; the user answers; they read it."""
+    """A contact on BirdyChat writes first; the user answers."""
     text = "Good morning Ada, Anna here. Do you have the minutes?"
     await sandbox.write(EMAIL, address, text)
-    tell(f"at {OTHER}'s end (BirdyChat), written: {text}")
+    tell(f"{OTHER} on BirdyChat writes: {text}")
     seen = await watcher.text(text)
     tell(f"in Matrix, from {OTHER}: {seen.body}")
     await client.read(seen.room, str(seen.event["event_id"]))
@@ -118,7 +118,7 @@ async def be_written_to(client: Client, watcher: Watcher, sandbox: Sandbox, addr
     await client.send_text(seen.room, reply)
     tell(f"you in Matrix: {reply}")
     got = await _arrived(sandbox, EMAIL, OTHER, reply)
-    tell(f"at {OTHER}'s end (BirdyChat): {got}")
+    tell(f"{OTHER} on BirdyChat received: {got}")
     answer = await watcher.text(f"Thanks, noted: {reply}", room=seen.room)
     tell(f"in Matrix, from {OTHER}: {answer.body}")
 
@@ -126,5 +126,5 @@ async def be_written_to(client: Client, watcher: Watcher, sandbox: Sandbox, addr
 async def _arrived(sandbox: Sandbox, member: str, name: str, text: str) -> str:
     found = await sandbox.received(member, text)
     if found is None:
-        raise Missing(f"did not arrive at {name}'s end: {text}")
+        raise Missing(f"did not reach {name}: {text}")
     return found

@@ -28,16 +28,16 @@ ENVIRONMENT = ROOT / ".synapse"
 REQUIREMENTS = ROOT / "requirements" / "synapse.txt"
 STAMP = "installed-from"
 FIRST_PORT, LAST_PORT = 20_000, 32_000
-"""Below those that systems give to connections (RFC 6335 from 49152, Linux from 32768)."""
+"""Below the ephemeral ports (RFC 6335 from 49152, Linux from 32768)."""
 PORT_TRIES = 100
 START_SECONDS = 120.0
-"""A cold start takes 3 to 5 s on an idle machine; this is for a busy one."""
+"""A cold start takes 3 to 5 s on an idle machine; this allows for a busy one."""
 STOP_SECONDS = 30.0
 ANSWER_SECONDS = 30.0
 
 
 def installed(environment: Path = ENVIRONMENT) -> Path | None:
-    """The Python of Synapse's environment, when it is complete and made from the present requirements."""
+    """The Python of Synapse's environment when it is complete and matches the requirements, else None."""
     stamp, python = environment / STAMP, environment / "bin" / "python"
     return python if stamp.exists() and stamp.read_text() == _stamp() and python.exists() else None
 
@@ -63,12 +63,12 @@ def install(environment: Path = ENVIRONMENT) -> Path:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on now, nor takes for a connection while a program is started anew."""
+    """A free TCP port outside the ephemeral range, so that it stays free over a restart."""
     for _ in range(PORT_TRIES):
         port = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
         with suppress(OSError), socket.create_server((host, port)):
             return port
-    with socket.create_server((host, 0)) as server:  # says what is wrong with the address, if it is that
+    with socket.create_server((host, 0)) as server:  # raises when the address is wrong
         return int(server.getsockname()[1])
 
 
@@ -152,7 +152,7 @@ class Synapse:
         return str(answer["user_id"])
 
     def log(self, lines: int = 20) -> str:
-        """The end of what Synapse logged."""
+        """The last lines of Synapse's log."""
         paths = [self._folder / "synapse.out", self._folder / "synapse.log"]
         text = "\n".join(path.read_text(errors="replace") for path in paths if path.exists())
         return "\n".join(text.splitlines()[-lines:])
@@ -170,7 +170,7 @@ class Synapse:
             )
 
     def _wait(self, ready: socket.socket, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the word that it is ready, as systemd would get it."""
+        """Wait for Synapse's systemd notification that it is ready."""
         ready.settimeout(1.0)
         for _ in range(int(START_SECONDS)):
             try:
@@ -237,7 +237,7 @@ def _stamp() -> str:
 
 
 def _limits() -> dict[str, Any]:
-    """Every limit raised: by default a user may write eleven messages and is then made to wait."""
+    """Raise all rate limits: by default a user must wait after eleven messages."""
     free = {"per_second": 10_000, "burst_count": 10_000}
     return {
         "rc_message": free,

@@ -1,7 +1,7 @@
-"""The gatekeeper: one door to all rules. Inputs come in with the time, outputs are taken out.
+"""The gatekeeper: the entry point to all rules. Inputs come in with the time, outputs are taken out.
 
-Each call leaves nothing undone: what people answer to what reached them, and what the server answers
-to that, is done before it returns. Nothing here waits; edges and simulations call it alike.
+Each call finishes everything that follows from it, including people's answers and the server's answers
+to those. Nothing here waits, so edges and simulations use it in the same way.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from typing import Any
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox import chat, delivering, enlistment, login
-from bridge.sandbox.enlistment import Arguments
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.outputs import FetchKeys, Output
-from bridge.sandbox.partner_keys import PartnerKeys
-from bridge.sandbox.people import Person, SimulatedPerson
-from bridge.sandbox.registry import normal
-from bridge.sandbox.state import State
+from bridge.sandbox.people.simulated import SimulatedPerson
+from bridge.sandbox.rules.accounts import enlistment, login
+from bridge.sandbox.rules.accounts.enlistment import Arguments
+from bridge.sandbox.rules.accounts.partner_keys import PartnerKeys
+from bridge.sandbox.rules.accounts.registry import normalised
+from bridge.sandbox.rules.chat import delivery, stanzas
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.outputs import FetchKeys, Output
+from bridge.sandbox.rules.person import Person
+from bridge.sandbox.rules.state import State
 from bridge.wire.stanza import Stanza, decode
 
 NO_KEYS = b'{"keys": []}'
 
 
 class UnknownPerson(Exception):
-    """There is no such person, or no such service."""
+    """No such person, or no such service."""
 
 
 class Gatekeeper:
@@ -34,13 +36,13 @@ class Gatekeeper:
         self.state = state
 
     def enlist(self, arguments: Arguments, now: float, *, may_fetch: bool) -> dict[str, Any] | FetchKeys:
-        """The reply to an enlistment, or what has to be fetched first."""
+        """The reply to an enlistment, or the key set to fetch first."""
         reply = enlistment.enlist(self.state, arguments, now, may_fetch=may_fetch)
         self.settle(now)
         return reply
 
     def keys_fetched(self, integrator: int, document: bytes | None, now: float) -> None:
-        """A partner's key set came, or (None) did not."""
+        """Take a fetched key set of a partner; None when the fetch failed."""
         faults = self.state.faults
         if faults.take(Kind.JWKS_OUTAGE):
             document = None
@@ -51,40 +53,40 @@ class Gatekeeper:
     def log_in(
         self, connection: int, auth_key: bytes, payload: bytes, now: float, *, may_fetch: bool
     ) -> FetchKeys | None:
-        """A handshake is complete: let the connection in or refuse it."""
+        """Accept or refuse a connection whose handshake is complete."""
         found = login.log_in(self.state, connection, auth_key, payload, now, may_fetch=may_fetch)
         self.settle(now)
         return found
 
     def take(self, connection: int, stanza: Stanza, now: float) -> None:
-        """A stanza came on a connection; one that is not logged in is not listened to."""
+        """Take a stanza from a connection; ignored before the login."""
         sender = self.state.connections.get(connection)
         if sender is not None:
-            chat.take(self.state, sender, stanza, now)
+            stanzas.handle(self.state, sender, stanza, now)
         self.settle(now)
 
     def closed(self, connection: int, now: float) -> None:
-        """A connection ended, by whomever."""
+        """Note that a connection ended."""
         member = self.state.connections.get(connection)
         account = None if member is None else self.state.registry.accounts.get(member)
         if account is not None and account.connection == connection:
-            delivering.unbind(self.state, account, now)
+            delivery.unbind(self.state, account, now)
 
     def tick(self, now: float) -> None:
-        """Time passed: what is too old goes."""
+        """Expire what is too old."""
         for account in list(self.state.registry.accounts.values()):
-            delivering.expire(self.state, account, now)
+            delivery.expire(self.state, account, now)
         self.settle(now)
 
     def settle(self, now: float) -> None:
-        """Carry stanzas between people and server until nothing is under way."""
+        """Carry stanzas between people and server until none are left."""
         state = self.state
-        while state.from_people or state.letters:
+        while state.from_people or state.to_people:
             if state.from_people:
                 sender, data = state.from_people.popleft()
-                chat.take(state, sender, decode(data), now)
+                stanzas.handle(state, sender, decode(data), now)
                 continue
-            receiver, data = state.letters.popleft()
+            receiver, data = state.to_people.popleft()
             person = state.people.get(receiver)
             try:
                 if person is not None:
@@ -93,7 +95,7 @@ class Gatekeeper:
                 state.log.counters["stanzas no person could read"] += 1
 
     def take_outputs(self) -> list[Output]:
-        """What the edges have to do now, in order."""
+        """What the edges must do now, in order."""
         outputs, self.state.outputs = self.state.outputs, []
         return outputs
 
@@ -108,12 +110,12 @@ class Gatekeeper:
         answer: str | None = None,
         opted_in: bool = True,
     ) -> Person:
-        """Somebody new; UnknownPerson when there is no such service."""
+        """Add a person; UnknownPerson when there is no such service."""
         state = self.state
         found = state.profile.service(service)
         if found is None:
             raise UnknownPerson(service)
-        written = normal(found, identifier)
+        written = normalised(found, identifier)
         jid = state.registry.person_jid(found, written)
         person: Person
         if external:

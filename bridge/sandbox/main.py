@@ -1,35 +1,40 @@
-"""Starting the sandbox: folder, rules, listeners, and the time that passes.
+"""Starting the sandbox: folder, rules, listeners, the periodic tick.
 
-Clock and HTTP client are given: the sandbox lives on one floor with their real forms. The clock must
-be the one that reads ``offset_file(directory)``, so that the control API can move it.
+The clock must read ``offset_file(directory)``, so that the control API can move it.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
 
+from bridge.errors import Misconfigured
 from bridge.ports import Clock, Random, Web
-from bridge.sandbox import control, files
-from bridge.sandbox import web as partner_side
-from bridge.sandbox.control import Changes, Control
-from bridge.sandbox.files import Ports, offset_file
+from bridge.sandbox.connections import Connections, ServerKeys
+from bridge.sandbox.control import api
+from bridge.sandbox.control.api import Changes, Control
+from bridge.sandbox.edges import partner_web
+from bridge.sandbox.edges.chat_server import ChatServer
+from bridge.sandbox.edges.folder import KEYS, LOOPBACK, Folder, Ports, load_variant, offset_file
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.server import ChatServer
-from bridge.sandbox.state import PushSigner, make_state
-from bridge.sandbox.switchboard import ServerKeys, Switchboard
-from bridge.sandbox.variant import DEFAULT, profile, profile_data
+from bridge.sandbox.rules.state import PushSigner, make_state
+from bridge.sandbox.rules.variant import DEFAULT, profile, profile_data
 
 __all__ = ["LOOPBACK", "READY", "Sandbox", "offset_file", "run", "start"]
 
-LOOPBACK = "127.0.0.1"
 TICK_SECONDS = 5.0
 READY = "sandbox ready"
-"""What is printed, with the folder, once everything listens."""
+"""Printed, with the folder, once everything listens."""
+LISTEN_EXIT_CODE = 23
+"""Exit code: the sandbox cannot listen."""
 
 
 @dataclass
@@ -38,13 +43,11 @@ class Sandbox:
 
     gatekeeper: Gatekeeper
     chat: ChatServer
-    runners: tuple[web.AppRunner, ...]
+    resources: AsyncExitStack
 
     async def close(self) -> None:
-        """Stop listening and end all connections."""
-        await self.chat.close()
-        for runner in self.runners:
-            await runner.cleanup()
+        """Stop listening, end all connections, release the folder."""
+        await self.resources.aclose()
 
 
 async def run(
@@ -82,50 +85,77 @@ async def start(
     bind: str = LOOPBACK,
     variant: str | Path = DEFAULT,
 ) -> Sandbox:
-    """Everything up to the moment at which it listens and ``profile.yaml`` is written."""
-    words = files.load_variant(variant)
-    keys, ports = files.open_folder(directory, random.bytes)
-    changes = Changes()
-
-    def data(found: Ports) -> dict[str, object]:
-        return profile_data(
+    """Start everything; it listens and ``profile.yaml`` is written. ``Misconfigured`` when that fails."""
+    words = load_variant(variant)
+    async with AsyncExitStack() as resources:
+        folder = Folder(directory)
+        resources.callback(folder.close)
+        keys, ports = folder.load(random.bytes)
+        data = partial(
+            profile_data,
             words,
             host=bind,
-            chat_port=found.chat or 1,
-            web_port=found.web,
             root_key=keys.root.public,
             partner_url=partner,
             clock_offset_file=str(offset_file(directory)),
         )
-
-    # Ports are known once the listeners are bound; no rule reads a port of its own profile.
-    signer = PushSigner(keys.push_kid, keys.push_pem)
-    state = make_state(profile(data(ports)), words, random.bytes, signer, keys.seed, partner)
-    gatekeeper = Gatekeeper(state)
-    calls = partner_side.Partner(gatekeeper, client, clock)
-    board = Switchboard(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
-    chat = ChatServer(board, clock, calls.call, changes.happened)
-    for made in words.people:
-        gatekeeper.add_person(
-            made.service, made.identifier, made.name, clock.now(), answer=made.answer, opted_in=made.opted_in
+        # Ports are known once the listeners are bound; no rule reads a port of its own profile.
+        state = make_state(
+            profile(data(chat_port=ports.chat or 1, web_port=ports.web)),
+            words,
+            random.bytes,
+            PushSigner(keys.push_kid, keys.push_pem),
+            keys.seed,
+            partner,
         )
-    web_runner = web.AppRunner(partner_side.application(gatekeeper, calls, clock, chat.perform))
-    shared = Control(gatekeeper, clock, directory, changes, chat.perform)
-    control_runner = web.AppRunner(control.application(shared, keys.control_token))
-    found = Ports(
-        await chat.listen(bind, ports.chat),
-        await _listen(web_runner, bind, ports.web),
-        await _listen(control_runner, LOOPBACK, ports.control),
-    )
-    files.save(directory, keys, found, profile=data(found))
-    return Sandbox(gatekeeper, chat, (web_runner, control_runner))
+        gatekeeper = Gatekeeper(state)
+        for person in words.people:
+            gatekeeper.add_person(
+                person.service,
+                person.identifier,
+                person.name,
+                clock.now(),
+                answer=person.answer,
+                opted_in=person.opted_in,
+            )
+        calls, changes = partner_web.Partner(gatekeeper, client, clock), Changes()
+        connections = Connections(gatekeeper, ServerKeys(keys.root, keys.intermediate, keys.server))
+        chat = ChatServer(connections, clock, calls.call, changes.happened)
+        control = Control(gatekeeper, clock, folder, changes, chat.perform)
+        control_runner = web.AppRunner(api.application(control, keys.control_token))
+        web_runner = web.AppRunner(partner_web.application(gatekeeper, calls, clock, chat.perform))
+        for close in (control_runner.cleanup, web_runner.cleanup, chat.close):
+            resources.push_async_callback(close)
+        found = Ports(
+            await _listen("chat", chat.listen, bind, ports.chat),
+            await _listen("web", partial(_serve, web_runner), bind, ports.web),
+            await _listen("control", partial(_serve, control_runner), LOOPBACK, ports.control),
+        )
+        folder.save(keys, found, profile=data(chat_port=found.chat, web_port=found.web))
+        return Sandbox(gatekeeper, chat, resources.pop_all())
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+async def _serve(runner: web.AppRunner, host: str, port: int) -> int:
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
-    await site.start()
+    await web.TCPSite(runner, host, port).start()
     return int(runner.addresses[0][1])
+
+
+async def _listen(name: str, listen: Callable[[str, int], Awaitable[int]], host: str, port: int) -> int:
+    """The port that is open now; ``Misconfigured`` when it cannot be opened."""
+    try:
+        return await listen(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            what = f"port {port} on {host} is in use by another program."
+            remedy = f"Stop that program, or set `{name}` to another port in {KEYS}; 0 takes a free one."
+        else:
+            code = error.errno or 0
+            # asyncio wraps the system's reason in a sentence of its own.
+            why = os.strerror(code) if code > 0 else "no such host"
+            what = f"the sandbox can't listen on {host} ({why.lower()})."
+            remedy = "Name an address of this machine with --bind; 127.0.0.1 is always one."
+        raise Misconfigured(f"listener {name}", what, remedy, exit_code=LISTEN_EXIT_CODE) from error
 
 
 def _print(line: str) -> None:

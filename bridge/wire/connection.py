@@ -196,7 +196,7 @@ class ClientConnection(_Connection):
 
     ``static`` is the account's chat key, ``ephemeral`` a fresh pair for this connection
     alone, ``root_key`` the pinned root of the certificates (32 bytes), ``login`` a
-    ``ClientPayload`` in bytes, ``now`` unix seconds.
+    ``ClientPayload`` in bytes, ``now`` unix seconds. ``mix_empty_payload``: see ``noise``.
     """
 
     def __init__(
@@ -209,8 +209,15 @@ class ClientConnection(_Connection):
         root_key: bytes,
         login: bytes,
         now: float,
+        mix_empty_payload: bool = False,
     ) -> None:
-        ours = noise.Handshake(initiator=True, static=static, ephemeral=ephemeral, prologue=prologue)
+        ours = noise.Handshake(
+            initiator=True,
+            static=static,
+            ephemeral=ephemeral,
+            prologue=prologue,
+            mix_empty_payload=mix_empty_payload,
+        )
         super().__init__(State.SERVER_HELLO, ours)
         self._root_key, self._login, self._now = root_key, login, now
         self._outgoing += header
@@ -227,12 +234,28 @@ class ClientConnection(_Connection):
 
 
 class ServerConnection(_Connection):
-    """The server's side; ``certificates`` is a chain in bytes for ``static``."""
+    """The server's side; ``certificates`` is a chain in bytes for ``static``.
+
+    ``mix_empty_payload``: see ``noise``.
+    """
 
     def __init__(
-        self, *, static: KeyPair, ephemeral: KeyPair, header: bytes, prologue: bytes, certificates: bytes
+        self,
+        *,
+        static: KeyPair,
+        ephemeral: KeyPair,
+        header: bytes,
+        prologue: bytes,
+        certificates: bytes,
+        mix_empty_payload: bool = False,
     ) -> None:
-        ours = noise.Handshake(initiator=False, static=static, ephemeral=ephemeral, prologue=prologue)
+        ours = noise.Handshake(
+            initiator=False,
+            static=static,
+            ephemeral=ephemeral,
+            prologue=prologue,
+            mix_empty_payload=mix_empty_payload,
+        )
         super().__init__(State.HEADER, ours)
         self._header, self._certificates = header, certificates
         self._seen = b""

@@ -7,10 +7,10 @@
 Each message is a value of three slices (ephemeral, static, payload), because on this
 wire a protobuf carries the slices separately.
 
-One difference from the specification, which the network's public clients share: a
-payload that is *not sent* (the first message has none) is not mixed into the hash,
-where the specification mixes in an empty one (section 5.2, EncryptAndHash). So
-``None`` means not sent, and ``b""`` is the specification's empty payload.
+The first message has no payload: its protobuf field is absent (``None`` here). The
+specification mixes an empty payload into the hash all the same (section 5.2,
+EncryptAndHash); the network's public clients mix in nothing. ``mix_empty_payload`` chooses
+between the two, and the bytes on the wire are the same.
 """
 
 from __future__ import annotations
@@ -123,8 +123,17 @@ class Handshake:
     carries it.
     """
 
-    def __init__(self, *, initiator: bool, static: KeyPair, ephemeral: KeyPair, prologue: bytes) -> None:
+    def __init__(
+        self,
+        *,
+        initiator: bool,
+        static: KeyPair,
+        ephemeral: KeyPair,
+        prologue: bytes,
+        mix_empty_payload: bool = False,
+    ) -> None:
         self._initiator = initiator
+        self._mix_empty_payload = mix_empty_payload
         self._static = static
         self._ephemeral = ephemeral
         self._symmetric = Symmetric(prologue)
@@ -134,8 +143,10 @@ class Handshake:
     def write_first(self, payload: bytes | None = None) -> Message:
         """-> e, [payload]"""
         self._symmetric.mix_hash(self._ephemeral.public)
-        sent = None if payload is None else self._symmetric.encrypt_and_hash(payload)
-        return Message(ephemeral=self._ephemeral.public, payload=sent)
+        if payload is None:
+            self._mix_absent_payload()
+            return Message(ephemeral=self._ephemeral.public)
+        return Message(ephemeral=self._ephemeral.public, payload=self._symmetric.encrypt_and_hash(payload))
 
     def read_first(self, message: Message) -> bytes | None:
         """The other end of ``write_first``: its payload, unprotected."""
@@ -143,7 +154,10 @@ class Handshake:
         if message.static is not None:
             # IK sends one here; this side has nothing to read it with.
             raise RemoteProtocolError("the first message names a static key: not the XX pattern")
-        return None if message.payload is None else self._symmetric.decrypt_and_hash(message.payload)
+        if message.payload is None:
+            self._mix_absent_payload()
+            return None
+        return self._symmetric.decrypt_and_hash(message.payload)
 
     def write_second(self, payload: bytes) -> Message:
         """<- e, ee, s, es, payload"""
@@ -174,6 +188,10 @@ class Handshake:
         self._take_static(message)
         self._symmetric.mix_key(_agree(self._ephemeral, self.remote_static))
         return self._take_payload(message), self._finish()
+
+    def _mix_absent_payload(self) -> None:
+        if self._mix_empty_payload:
+            self._symmetric.mix_hash(b"")
 
     def _take_ephemeral(self, message: Message) -> None:
         if message.ephemeral is None or len(message.ephemeral) != KEY_BYTES:

@@ -1,4 +1,4 @@
-"""A partner's user without the bridge: the wire and the cryptography, and nothing in between."""
+"""A partner's user without the bridge: wire and cryptography only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Ended(Exception):
 
 @dataclass
 class BareClient:
-    """One identity, one device. ``seen`` are all words of the server on the present connection."""
+    """One identity, one device. ``seen``: everything received on the current connection, parsed."""
 
     partner: Partner
     identifier: str
@@ -109,11 +109,11 @@ class BareClient:
         return self.partner.sign(self.claims() | changes)
 
     def claims(self) -> dict[str, Any]:
-        """Those of an honest token for this client."""
+        """The claims of a valid token for this client."""
         return self.partner.claims(self.identifier, self.name, self.static.public, self.own.identity.public)
 
     def expect(self, **chat: Any) -> None:
-        """From now on begin connections in another way than the profile says."""
+        """Override values of the profile's ``chat`` for later connections."""
         profile = self.partner.profile
         self.partner.profile = profile.model_copy(update={"chat": profile.chat.model_copy(update=chat)})
 
@@ -135,7 +135,7 @@ class BareClient:
     # connecting
 
     async def open(self, **login: Any) -> None:
-        """Connect and shake hands; what the server says of the login is not read yet."""
+        """Connect and finish the handshake; the login's outcome is not read yet."""
         profile = self.partner.profile
         values: dict[str, Any] = {
             "account_id": int(self.jid.user),
@@ -148,6 +148,7 @@ class BareClient:
             ephemeral=key_pair(os.urandom(32)),
             header=profile.chat.header,
             prologue=profile.chat.prologue,
+            mix_empty_payload=profile.chat.mix_empty_payload,
             root_key=profile.chat.root_key,
             login=ClientPayload(**(values | login)).to_bytes(),
             now=self.partner.clock.now(),
@@ -165,7 +166,7 @@ class BareClient:
         return found
 
     async def connect(self) -> None:
-        """Connect, and be let in; prekeys are uploaded at the first time."""
+        """Connect and log in; the first time, upload prekeys."""
         assert isinstance(await self.log_in(), Success)
         if not self.unspent:
             await self.upload(self.prekey_count)
@@ -198,13 +199,13 @@ class BareClient:
         await self._writer.drain()
 
     async def next(self, kind: type[Found]) -> Found:
-        """The next word of that kind; others are skipped, but stay in ``seen``."""
+        """The next item of that type; others are skipped, but stay in ``seen``."""
         found = await self.first(lambda word: isinstance(word, kind))
         assert isinstance(found, kind)
         return found
 
     async def first(self, wanted: Callable[[Any], bool]) -> Any:
-        """The next word that is wanted; Ended when the connection ends before."""
+        """The next matching item; Ended when the connection ends before."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 word = await self._next()
@@ -233,7 +234,7 @@ class BareClient:
         return word
 
     async def ended(self) -> StreamError | None:
-        """Wait for the end; the server's last word, if there was one."""
+        """Wait for the end of the connection; the stream error, if there was one."""
         with suppress(Ended):
             await self.first(lambda word: False)
         return next((word for word in self.seen if isinstance(word, StreamError)), None)
@@ -285,7 +286,7 @@ class BareClient:
     # messages
 
     async def begin(self, jid: Jid) -> None:
-        """A new session from the directory."""
+        """Start a session with keys from the directory."""
         found = await self.fetch(jid)
         assert isinstance(found, PublicBundle), found
         self.begin_from(jid, found)
@@ -303,7 +304,7 @@ class BareClient:
         return Message(id or self.new_id(), to, sealed.kind, sealed.ciphertext, count=count)
 
     async def write(self, to: Jid, text: str) -> Ack:
-        """Seal and send a text; the server's word on it."""
+        """Seal and send a text; the server's ack."""
         if to not in self.records:
             await self.begin(to)
         message = self.seal(to, text)
@@ -316,7 +317,7 @@ class BareClient:
         return found
 
     def open_message(self, message: Message) -> str:
-        """The text of a message; e2ee's errors when it cannot be read."""
+        """The text of a message; raises e2ee's errors."""
         now = self.partner.clock.now()
         record = self.records.get(message.peer)
         opened = session.open(record, self.own, message.kind, message.ciphertext, self, os.urandom, now)
@@ -328,7 +329,7 @@ class BareClient:
         return content.text
 
     async def read(self) -> tuple[Message, str]:
-        """The next message, opened, acknowledged, and its delivery receipt sent."""
+        """Open and acknowledge the next message and send its delivery receipt."""
         message = await self.next(Message)
         text = self.open_message(message)
         await self.acknowledge(message)

@@ -1,4 +1,4 @@
-"""One sandbox a variant for all tests that do not move the clock; a fresh one for those that do."""
+"""One sandbox per variant for tests that leave the clock alone, a fresh one for those that move it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def running(shared: Running) -> Running:
-    """Tests that need a sandbox of their own override this one."""
+    """Overridden by tests that need a sandbox of their own."""
     return shared
 
 
@@ -56,7 +56,7 @@ async def control(running: Running) -> AsyncIterator[SandboxControl]:
 
 @pytest.fixture
 async def new_client(partner: Partner) -> AsyncIterator[NewClient]:
-    """Makes clients with identifiers of their own; they are closed in the end."""
+    """Makes clients with unique identifiers and closes them at the end."""
     made: list[BareClient] = []
 
     def make(name: str = "Alice") -> BareClient:
@@ -70,7 +70,7 @@ async def new_client(partner: Partner) -> AsyncIterator[NewClient]:
 
 @pytest.fixture
 async def alice(new_client: NewClient) -> BareClient:
-    """Enlisted and connected."""
+    """An enlisted and connected client."""
     client = new_client()
     await client.start()
     return client

@@ -1,4 +1,4 @@
-"""The bridge's own edges towards the network, in place of a partner: connector and public listener."""
+"""The bridge's own network edges as the partner: connector and public listener."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class User:
-    """Somebody of ours, and what reached them."""
+    """A user of ours and the stanzas received."""
 
     identifier: str
     name: str = "Alice"
@@ -65,7 +65,7 @@ class User:
 
 @dataclass
 class Bridge:
-    """The bridge's edges towards the network, listening where the sandbox was told."""
+    """The bridge's network edges, listening at the partner's address."""
 
     profile: Profile
     connector: Interop
@@ -82,7 +82,7 @@ class Bridge:
         return user, found.login
 
     async def first(self, user: User, wanted: Callable[[Word], bool]) -> Any:
-        """The next word that is wanted."""
+        """The next matching item."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 word = self.read(await user.seen.get())
@@ -92,7 +92,7 @@ class Bridge:
 
 @asynccontextmanager
 async def bridge_at(running: Running) -> AsyncIterator[Bridge]:
-    """The bridge's edges, where the sandbox was told that its partner is."""
+    """Run the bridge's network edges at the partner's address."""
     profile, clock, random, client = running.profile, running.clock, OperatingSystemRandom(), WebClient()
     woken: asyncio.Queue[str] = asyncio.Queue()
     wakes = Wakes(woken.put, clock)

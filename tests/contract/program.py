@@ -1,4 +1,4 @@
-"""The sandbox as a process of its own, with any variant: ``program.py FOLDER PARTNER VARIANT``."""
+"""The sandbox as a process, with any variant: ``program.py FOLDER PARTNER VARIANT``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox as a process, a partner that stands where the bridge would, and the control API's client."""
+"""The sandbox as a process, a partner in place of the bridge, and a client of the control API."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ruamel.yaml import YAML
 
 from bridge.adapters.clock import ControlledClock
 from bridge.profile import Profile
-from bridge.sandbox.files import load_variant
+from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.main import READY, offset_file
-from bridge.sandbox.variant import Variant
+from bridge.sandbox.rules.variant import Variant
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 10.0
-"""How long a test waits for something that must happen; never a delay."""
+"""Limit of every wait; never a delay."""
 JWKS_PATH = "/.well-known/oauth/openid/jwks"
 VARIANTS = ("default", "other")
 
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Running:
-    """A sandbox process: its folder, its variant, and the partner's port it was told."""
+    """A sandbox process: folder, variant, the partner's port."""
 
     folder: Path
     variant: Variant
@@ -70,7 +70,7 @@ def read_yaml(path: Path) -> Any:
 
 @contextmanager
 def sandbox_process(folder: Path, variant: str = "default", partner_port: int = 0) -> Iterator[Running]:
-    """Start the sandbox and stop it in the end; it listens when this begins."""
+    """Start the sandbox, wait until it listens, and stop it at the end."""
     running = start_sandbox(folder, variant, partner_port or free_port())
     try:
         yield running
@@ -93,14 +93,14 @@ def start_sandbox(folder: Path, variant: str, partner_port: int) -> Running:
 
 @cache
 def signing_key(name: str = "partner") -> rsa.RSAPrivateKey:
-    """The same key for the same name in one run of the tests."""
+    """One key per name and test run."""
     assert name
     return rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 
 
 @dataclass
 class Push:
-    """A wake-up as it came."""
+    """A received wake-up."""
 
     authorization: str
     body: Any
@@ -108,7 +108,7 @@ class Push:
 
 @dataclass
 class Partner:
-    """The partner's own server: signs tokens, serves its keys, is woken."""
+    """The partner's server: signs tokens, serves its keys, takes wake-ups."""
 
     profile: Profile
     clock: ControlledClock
@@ -120,7 +120,7 @@ class Partner:
     _tokens: int = 0
 
     def claims(self, identifier: str, name: str, static: bytes, identity: bytes) -> dict[str, Any]:
-        """An honest token's."""
+        """The claims of a valid token."""
         rules, now = self.profile.token, int(self.clock.now())
         self._tokens += 1
         return {
@@ -172,7 +172,7 @@ class Partner:
 
 @asynccontextmanager
 async def partner_at(running: Running) -> AsyncIterator[Partner]:
-    """The partner of a sandbox, listening where the sandbox was told."""
+    """Run the partner of a sandbox at its address."""
     partner = Partner(running.profile, running.clock)
     runner = web.AppRunner(partner.application())
     await runner.setup()
@@ -184,7 +184,7 @@ async def partner_at(running: Running) -> AsyncIterator[Partner]:
 
 
 class Refused(Exception):
-    """The control API said no."""
+    """The control API refused a call."""
 
     def __init__(self, status: int, answer: Any) -> None:
         super().__init__(f"{status}: {answer}")
@@ -192,7 +192,7 @@ class Refused(Exception):
 
 
 class SandboxControl:
-    """The control API, typed. ``member`` is an internal identifier or a visible one."""
+    """A client of the control API. ``member`` is a JID or an identifier."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url = url
@@ -214,7 +214,7 @@ class SandboxControl:
             return found
 
     async def until(self, holds: Callable[[], Awaitable[Any]]) -> Any:
-        """Wait until ``holds`` gives something true; that thing."""
+        """Wait until ``holds`` returns something true; that value."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 change = (await self.call("GET", "/changes?timeout=0"))["change"]
@@ -241,15 +241,15 @@ class SandboxControl:
         return await self.call("PATCH", f"/people/{member}", values)
 
     async def do(self, member: str, what: str, /, **values: Any) -> Any:
-        """Let a person do something: ``write``, ``read``, ``type``, ``reinstall``, ..."""
+        """Make a person ``write``, ``read``, ``type``, ``reinstall`` ..."""
         return await self.call("POST", f"/people/{member}/{what}", values)
 
     async def write(self, member: str, to: str, text: str) -> str:
-        """A person writes; the id of the message."""
+        """Make a person write; the message id."""
         return str((await self.do(member, "write", to=to, text=text))["ids"][0])
 
     async def received(self, member: str, count: int = 1) -> list[Any]:
-        """What a person has read, once that is at least ``count``."""
+        """The messages a person has read, once there are at least ``count``."""
 
         async def enough() -> list[Any]:
             held = (await self.person(member))["received"]
@@ -266,8 +266,8 @@ class SandboxControl:
         await self.call("DELETE", "/faults")
 
     async def act(self, account: str, act: str, /, **parameters: Any) -> None:
-        """Let something happen to an account at once."""
-        await self.call("POST", f"/accounts/{account}/acts/{act}", parameters)
+        """Run an action on an account."""
+        await self.call("POST", f"/accounts/{account}/actions/{act}", parameters)
 
     async def advance(self, seconds: float) -> None:
         """Move the shared clock."""

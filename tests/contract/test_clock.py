@@ -1,11 +1,11 @@
-"""What thirty days do, on the shared clock (dossier 2.11, 12.11)."""
+"""Expiry by the shared clock (dossier 2.11, 12.11)."""
 
 from __future__ import annotations
 
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import LoggingIn
+from bridge.sandbox.rules.reasons import LoginRefusal
 from bridge.wire.vocabulary.info import OfflineDone
 from bridge.wire.vocabulary.iq import Result
 from bridge.wire.vocabulary.login import LoginFailure, Success
@@ -17,7 +17,7 @@ DAY_S = 86_400.0
 
 @pytest.fixture
 def running(own_sandbox: Running) -> Running:
-    """The clock is moved here."""
+    """A sandbox of its own, because the clock is moved."""
     return own_sandbox
 
 
@@ -30,7 +30,7 @@ async def closed(alice: BareClient, control: SandboxControl) -> None:
     await control.until(gone)
 
 
-async def test_both_sides_read_the_same_moved_clock(
+async def test_both_sides_read_the_shared_clock(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     before = running.clock.now()
@@ -41,7 +41,7 @@ async def test_both_sides_read_the_same_moved_clock(
     assert outcome.t - before >= 3599
 
 
-async def test_an_account_that_did_not_connect_is_un_enlisted_on_the_last_day_and_not_before(
+async def test_idle_account_is_unenlisted_on_the_last_day(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     days = running.profile.timers.unenlisted_after_days
@@ -52,14 +52,14 @@ async def test_an_account_that_did_not_connect_is_un_enlisted_on_the_last_day_an
     await control.advance(days * DAY_S)
     outcome = await alice.log_in()
     assert isinstance(outcome, LoginFailure)
-    assert outcome.reason == running.variant.login[LoggingIn.UNKNOWN_ACCOUNT].word
+    assert outcome.reason == running.variant.login[LoginRefusal.UNKNOWN_ACCOUNT].word
     assert not (await control.account(alice.identifier))["enlisted"]
     before = alice.jid
     assert await alice.enlist() == before
     await alice.connect()
 
 
-async def test_an_account_that_stays_connected_stays_enlisted(
+async def test_connected_account_stays_enlisted(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.advance(2 * running.profile.timers.unenlisted_after_days * DAY_S)
@@ -67,9 +67,7 @@ async def test_an_account_that_stays_connected_stays_enlisted(
     assert (await control.account(alice.identifier))["enlisted"]
 
 
-async def test_what_waits_longer_than_the_mailbox_keeps_it_is_gone(
-    alice: BareClient, control: SandboxControl, running: Running
-) -> None:
+async def test_mailbox_entry_expires(alice: BareClient, control: SandboxControl, running: Running) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     kept = running.profile.timers.mailbox_days * DAY_S
     await control.write(mira["jid"], str(alice.jid), "too old")
@@ -82,17 +80,17 @@ async def test_what_waits_longer_than_the_mailbox_keeps_it_is_gone(
     assert [each["expired"] for each in (await control.log())["n_in"]] == [True, False]
 
 
-async def test_a_token_of_yesterday_is_none_today(
+async def test_expired_token_is_rejected(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     token = alice.token().encode()
     await control.advance(DAY_S)
     outcome = await alice.log_in(token=token)
     assert isinstance(outcome, LoginFailure)
-    assert outcome.reason == running.variant.login[LoggingIn.TOKEN_EXPIRED].word
+    assert outcome.reason == running.variant.login[LoginRefusal.TOKEN_EXPIRED].word
 
 
-async def test_a_session_unanswered_for_long_is_begun_anew_by_people(
+async def test_person_renews_a_session_unanswered_for_long(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")

@@ -1,4 +1,4 @@
-"""The conformance milestones, through the bridge's own connector and public endpoints (dossier 12.11)."""
+"""The conformance milestones with the bridge's own connector and public endpoints (dossier 12.11)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module", params=VARIANTS)
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A sandbox of this module's own: it knows our keys and nobody else's."""
+    """A sandbox for this module: it caches our keys only."""
     with sandbox_process(tmp_path_factory.mktemp("sandbox"), request.param) as process:
         yield process
 
@@ -54,7 +54,7 @@ async def control(running: Running) -> AsyncIterator[SandboxControl]:
 # First milestone, identity and enlistment
 
 
-async def test_an_enlistment_repeated_with_the_same_keys_gives_the_same_account(bridge: Bridge) -> None:
+async def test_repeated_enlistment_gives_the_same_account(bridge: Bridge) -> None:
     user, login = await bridge.enlisted()
     assert bridge.profile.is_ours(login)
     assert await bridge.connector.enlist(user.enlistment) == Enlisted(login)
@@ -70,7 +70,7 @@ async def test_an_enlistment_repeated_with_the_same_keys_gives_the_same_account(
         ("unavailable", Refusal.RETRY),
     ],
 )
-async def test_a_refused_enlistment_says_what_becomes_of_the_account(
+async def test_refused_enlistment_carries_the_account_state(
     bridge: Bridge, control: SandboxControl, condition: str, state: Refusal
 ) -> None:
     await control.fault("refuse_enlistment", condition=condition, retry_after=90)
@@ -80,7 +80,7 @@ async def test_a_refused_enlistment_says_what_becomes_of_the_account(
     assert (found.reason.state, found.retry_after) == (state, 90)
 
 
-async def test_another_identifier_may_not_take_keys_that_are_in_use(bridge: Bridge) -> None:
+async def test_keys_in_use_cannot_enlist_another_identifier(bridge: Bridge) -> None:
     user, _ = await bridge.enlisted()
     thief = User(f"@thief-{next(_numbers)}:hs.example", static=user.static, own=user.own)
     found = await bridge.connector.enlist(thief.enlistment)
@@ -91,7 +91,7 @@ async def test_another_identifier_may_not_take_keys_that_are_in_use(bridge: Brid
 # Second milestone, the chat channel
 
 
-async def test_every_login_is_let_in_with_a_token_of_its_own(bridge: Bridge) -> None:
+async def test_every_login_uses_a_fresh_token(bridge: Bridge) -> None:
     user, login = await bridge.enlisted()
     for _ in range(3):
         async with live(bridge, user, login) as link:
@@ -100,7 +100,7 @@ async def test_every_login_is_let_in_with_a_token_of_its_own(bridge: Bridge) -> 
             assert await link.prekey_count() == 0
 
 
-async def test_the_older_of_two_connections_is_replaced(bridge: Bridge) -> None:
+async def test_older_connection_is_replaced(bridge: Bridge) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as older, live(bridge, user, login) as newer:
         assert (await older.ended()).why is Why.REPLACED
@@ -117,7 +117,7 @@ async def test_the_older_of_two_connections_is_replaced(bridge: Bridge) -> None:
         ("unavailable", Refusal.RETRY),
     ],
 )
-async def test_a_refused_login_says_what_becomes_of_the_account(
+async def test_refused_login_carries_the_account_state(
     bridge: Bridge, control: SandboxControl, condition: str, state: Refusal
 ) -> None:
     user, login = await bridge.enlisted()
@@ -128,9 +128,7 @@ async def test_a_refused_login_says_what_becomes_of_the_account(
 
 
 @pytest.mark.fault("F40")
-async def test_an_account_the_network_forgot_is_to_enlist_again(
-    bridge: Bridge, control: SandboxControl
-) -> None:
+async def test_forgotten_account_must_enlist_again(bridge: Bridge, control: SandboxControl) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
         await control.act(user.identifier, "un_enlist")
@@ -143,7 +141,7 @@ async def test_an_account_the_network_forgot_is_to_enlist_again(
         assert link.end is None
 
 
-async def test_a_ban_says_how_long_it_lasts(bridge: Bridge, control: SandboxControl) -> None:
+async def test_ban_carries_its_remaining_time(bridge: Bridge, control: SandboxControl) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login):
         await control.act(user.identifier, "ban", seconds=3600)
@@ -161,7 +159,9 @@ async def test_a_ban_says_how_long_it_lasts(bridge: Bridge, control: SandboxCont
         ("end", Why.DISMISSED),
     ],
 )
-async def test_every_end_has_its_reason(bridge: Bridge, control: SandboxControl, act: str, why: Why) -> None:
+async def test_every_stream_end_has_its_reason(
+    bridge: Bridge, control: SandboxControl, act: str, why: Why
+) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
         await control.act(user.identifier, act)
@@ -169,7 +169,7 @@ async def test_every_end_has_its_reason(bridge: Bridge, control: SandboxControl,
 
 
 @pytest.mark.parametrize("act", ["malformed_bytes", "zip_bomb", "deep_nesting"])
-async def test_a_stanza_that_cannot_be_read_ends_no_connection(
+async def test_unreadable_stanza_keeps_the_connection(
     bridge: Bridge, control: SandboxControl, act: str
 ) -> None:
     user, login = await bridge.enlisted()
@@ -181,7 +181,7 @@ async def test_a_stanza_that_cannot_be_read_ends_no_connection(
 
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize("direction", ["cut_outgoing", "cut_incoming"])
-async def test_a_connection_cut_off_during_the_login_can_be_made_anew(
+async def test_connection_cut_during_login_can_be_retried(
     bridge: Bridge, control: SandboxControl, direction: str
 ) -> None:
     user, login = await bridge.enlisted()
@@ -193,7 +193,7 @@ async def test_a_connection_cut_off_during_the_login_can_be_made_anew(
         assert link.end is None
 
 
-async def test_leaving_ends_the_connection_and_the_account(bridge: Bridge) -> None:
+async def test_leaving_deletes_the_account_and_ends_the_connection(bridge: Bridge) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
         await link.delete()
@@ -206,7 +206,7 @@ async def test_leaving_ends_the_connection_and_the_account(bridge: Bridge) -> No
 # Keys and people
 
 
-async def test_our_prekeys_are_kept_by_the_directory_and_a_repeated_upload_changes_nothing(
+async def test_uploaded_prekeys_are_kept_and_reupload_changes_nothing(
     bridge: Bridge,
 ) -> None:
     user, login = await bridge.enlisted()
@@ -217,7 +217,7 @@ async def test_our_prekeys_are_kept_by_the_directory_and_a_repeated_upload_chang
             assert await link.prekey_count() == 20
 
 
-async def test_people_are_found_both_ways_and_their_keys_can_be_used(
+async def test_person_is_resolved_both_ways_and_bundle_verifies(
     bridge: Bridge, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", "+491510000301", "Mira")
@@ -230,7 +230,7 @@ async def test_people_are_found_both_ways_and_their_keys_can_be_used(
         await link.reach(person.jid)
 
 
-async def test_nobody_cannot_be_found_nor_written_to(bridge: Bridge) -> None:
+async def test_unknown_person_cannot_be_resolved_or_written_to(bridge: Bridge) -> None:
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
         assert await link.resolve("whatsapp", "+491519999999") is None
@@ -241,7 +241,7 @@ async def test_nobody_cannot_be_found_nor_written_to(bridge: Bridge) -> None:
 # Third milestone, one text each way
 
 
-async def test_a_text_goes_out_and_is_accepted_and_confirmed(bridge: Bridge, control: SandboxControl) -> None:
+async def test_text_out_is_accepted_and_delivered(bridge: Bridge, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", "+491510000302", "Mira")
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
@@ -260,9 +260,7 @@ async def test_a_text_goes_out_and_is_accepted_and_confirmed(bridge: Bridge, con
     assert [each["text"] for each in held] == ["Hello"]
 
 
-async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
-    bridge: Bridge, control: SandboxControl
-) -> None:
+async def test_mailbox_is_redelivered_until_acknowledged(bridge: Bridge, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", "+491510000303", "Mira")
     user, login = await bridge.enlisted()
     async with live(bridge, user, login) as link:
@@ -288,9 +286,7 @@ async def test_what_waits_in_the_mailbox_comes_until_it_is_acknowledged(
 
 
 @pytest.mark.fault("F42")
-async def test_a_message_that_crosses_the_end_of_the_connection_is_still_stored(
-    bridge: Bridge, control: SandboxControl
-) -> None:
+async def test_message_crossing_the_close_is_stored(bridge: Bridge, control: SandboxControl) -> None:
     user, login = await bridge.enlisted()
     mira = await control.add_person("whatsapp", f"+4915100004{next(_numbers):02}", "Mira")
     async with live(bridge, user, login) as link:
@@ -305,9 +301,7 @@ async def test_a_message_that_crosses_the_end_of_the_connection_is_still_stored(
 # Push
 
 
-async def test_a_genuine_wake_up_wakes_once_even_when_it_comes_twice(
-    bridge: Bridge, control: SandboxControl
-) -> None:
+async def test_duplicate_wake_up_wakes_once(bridge: Bridge, control: SandboxControl) -> None:
     user, login = await bridge.enlisted()
     mira = await control.add_person("whatsapp", f"+4915100004{next(_numbers):02}", "Mira")
     async with live(bridge, user, login) as link:
@@ -334,7 +328,7 @@ FORGERIES = (
 
 
 @pytest.mark.threat("S8")
-async def test_forged_wake_ups_are_refused_and_wake_nobody(bridge: Bridge, control: SandboxControl) -> None:
+async def test_forged_wake_ups_are_refused(bridge: Bridge, control: SandboxControl) -> None:
     user, login = await bridge.enlisted()
     for how in FORGERIES:
         await control.act(user.identifier, "forged_push", how=how)
@@ -344,6 +338,6 @@ async def test_forged_wake_ups_are_refused_and_wake_nobody(bridge: Bridge, contr
 
 
 async def _pushes(control: SandboxControl, login: Jid, count: int) -> list[int]:
-    """The statuses of an account's wake-ups, once so many are answered; nothing before."""
+    """The statuses of an account's wake-ups, once ``count`` are answered; empty before."""
     statuses = [each["status"] for each in (await control.log())["pushes"] if each["account"] == str(login)]
     return statuses if len(statuses) == count and None not in statuses else []

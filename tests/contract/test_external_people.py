@@ -1,4 +1,4 @@
-"""A person whose client is a program outside: with our own cryptography, and with libsignal."""
+"""External people: with our own cryptography and with libsignal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Sealed = tuple[Kind, bytes]
 
 
 class Client(Protocol):
-    """What a program outside can do with its keys."""
+    """The cryptography of an external program."""
 
     def bundle(self) -> PreKeyBundle: ...
     def start(self, peer: str, bundle: PreKeyBundle) -> None: ...
@@ -36,7 +36,7 @@ class Client(Protocol):
 
 @dataclass
 class OurClient:
-    """The tests' own end of a conversation."""
+    """Our own cryptography."""
 
     end: End = field(default_factory=lambda: End("outside"))
 
@@ -89,7 +89,7 @@ def outside(request: pytest.FixtureRequest) -> Client:
 
 @dataclass
 class Outsider:
-    """The program at the control API, in the place of its person."""
+    """The external program at the control API."""
 
     client: Client
     control: SandboxControl
@@ -152,7 +152,7 @@ async def outsider(outside: Client, control: SandboxControl, alice: BareClient) 
     return made
 
 
-async def test_a_conversation_passes_with_a_program_outside(
+async def test_external_program_holds_a_conversation(
     alice: BareClient, outsider: Outsider, control: SandboxControl
 ) -> None:
     jid = Jid.parse(outsider.jid)
@@ -172,7 +172,7 @@ async def test_a_conversation_passes_with_a_program_outside(
         assert (await alice.read())[1] == f"answer {number}"
 
 
-async def test_a_program_outside_writes_first(alice: BareClient, outsider: Outsider) -> None:
+async def test_external_program_writes_first(alice: BareClient, outsider: Outsider) -> None:
     await outsider.begin(alice.jid)
     await outsider.write(alice.jid, "hello from outside", id="OUT1")
     message, text = await alice.read()
@@ -181,7 +181,9 @@ async def test_a_program_outside_writes_first(alice: BareClient, outsider: Outsi
     assert (await outsider.read())[1] == "hello"
 
 
-async def test_retries_pass_both_ways(alice: BareClient, outsider: Outsider, control: SandboxControl) -> None:
+async def test_retry_receipts_pass_both_ways(
+    alice: BareClient, outsider: Outsider, control: SandboxControl
+) -> None:
     jid = Jid.parse(outsider.jid)
     accepted = await alice.write(jid, "say again?")
     fresh = outsider.client.bundle()

@@ -1,4 +1,4 @@
-"""Faults on demand do what their names say (dossier 12.9)."""
+"""Faults and actions on demand (dossier 12.9)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from bridge.errors import RemoteProtocolError
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Ending, Sending
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.push import Forgery
+from bridge.sandbox.rules.accounts.push import Forgery
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.reasons import EndReason, SendRefusal
 from bridge.wire.vocabulary import UnknownStanza, iq
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.iq import Result
@@ -42,7 +42,7 @@ async def send(client: BareClient, to: Jid, text: str) -> str:
     ("fault", "acknowledged", "arrives"),
     [("duplicate_ack", 2, True), ("missing_ack", 0, True), ("swallow_message", 0, False)],
 )
-async def test_acknowledgements_come_twice_or_never(
+async def test_duplicate_and_missing_acks(
     alice: BareClient, control: SandboxControl, fault: str, acknowledged: int, arrives: bool
 ) -> None:
     mira, jid = await friend(control, alice)
@@ -53,9 +53,9 @@ async def test_acknowledgements_come_twice_or_never(
     assert len(acks(alice, await send(alice, jid, "and on"))) == 1
 
 
-@pytest.mark.parametrize("condition", list(Sending), ids=lambda each: each.value)
-async def test_a_message_is_refused_with_every_number(
-    alice: BareClient, control: SandboxControl, running: Running, condition: Sending
+@pytest.mark.parametrize("condition", list(SendRefusal), ids=lambda each: each.value)
+async def test_every_ack_error_can_be_forced(
+    alice: BareClient, control: SandboxControl, running: Running, condition: SendRefusal
 ) -> None:
     mira, jid = await friend(control, alice)
     await control.fault("ack_error", account=alice.identifier, condition=condition.value)
@@ -63,9 +63,7 @@ async def test_a_message_is_refused_with_every_number(
     assert (await control.person(mira))["received"] == []
 
 
-async def test_a_connection_that_breaks_off_at_a_message_loses_the_ack_alone(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_close_on_message_loses_only_the_ack(alice: BareClient, control: SandboxControl) -> None:
     mira, jid = await friend(control, alice)
     await control.fault("close_on_message", account=alice.identifier)
     with pytest.raises(Ended):
@@ -73,7 +71,7 @@ async def test_a_connection_that_breaks_off_at_a_message_loses_the_ack_alone(
     assert (await control.received(mira))[0]["text"] == "did it arrive?"
 
 
-async def test_messages_change_places_or_come_twice(alice: BareClient, control: SandboxControl) -> None:
+async def test_reorder_and_duplicate_stanza(alice: BareClient, control: SandboxControl) -> None:
     mira, _ = await friend(control, alice)
     await control.fault("reorder", account=alice.identifier)
     ids = [await control.write(mira, str(alice.jid), text) for text in ("one", "two")]
@@ -83,7 +81,7 @@ async def test_messages_change_places_or_come_twice(alice: BareClient, control: 
     assert [(await alice.next(Message)).id for _ in range(2)] == [again, again]
 
 
-async def test_a_message_held_back_for_ever_comes_on_the_next_connection(
+async def test_held_back_message_comes_on_the_next_connection(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira, _ = await friend(control, alice)
@@ -95,7 +93,7 @@ async def test_a_message_held_back_for_ever_comes_on_the_next_connection(
 
 @pytest.mark.parametrize("kind", ["cut_outgoing", "cut_incoming"])
 @pytest.mark.parametrize("after_bytes", [0, 3, 100])
-async def test_a_connection_breaks_off_in_the_middle_of_a_frame(
+async def test_cut_breaks_the_next_connection_inside_a_frame(
     alice: BareClient, control: SandboxControl, kind: str, after_bytes: int
 ) -> None:
     await control.fault(kind, after_bytes=after_bytes)
@@ -104,9 +102,7 @@ async def test_a_connection_breaks_off_in_the_middle_of_a_frame(
     await alice.connect()
 
 
-async def test_a_live_connection_is_cut_inside_the_next_frame_or_closed_at_once(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_cut_and_disconnect_end_a_live_connection(alice: BareClient, control: SandboxControl) -> None:
     await control.act(alice.identifier, "cut", after_bytes=2)
     with pytest.raises((Ended, RemoteProtocolError)):
         await alice.ask(iq.ping)
@@ -116,34 +112,30 @@ async def test_a_live_connection_is_cut_inside_the_next_frame_or_closed_at_once(
         assert await alice.ended() is None
 
 
-@pytest.mark.parametrize("why", list(Ending), ids=lambda each: each.value)
-async def test_the_server_ends_a_connection_with_each_of_its_words(
-    alice: BareClient, control: SandboxControl, running: Running, why: Ending
+@pytest.mark.parametrize("why", list(EndReason), ids=lambda each: each.value)
+async def test_end_sends_every_stream_error(
+    alice: BareClient, control: SandboxControl, running: Running, why: EndReason
 ) -> None:
     await control.act(alice.identifier, "end", why=why.value)
     word = await alice.ended()
     assert word is not None and word.code == running.variant.endings[why]
-    assert word.conflict == (CONFLICT_REPLACED if why is Ending.REPLACED else None)
+    assert word.conflict == (CONFLICT_REPLACED if why is EndReason.REPLACED else None)
 
 
-async def test_a_silent_server_answers_the_next_ping_but_one(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_silent_skips_one_ping(alice: BareClient, control: SandboxControl) -> None:
     await control.fault("silent", account=alice.identifier)
     await alice.send(iq.ping("unanswered"))
     assert isinstance(await alice.ask(iq.ping), Result)
     assert not [word for word in alice.seen if isinstance(word, Result) and word.id == "unanswered"]
 
 
-async def test_a_stanza_nobody_knows_is_a_stanza_all_the_same(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_unknown_stanza_arrives_as_a_stanza(alice: BareClient, control: SandboxControl) -> None:
     await control.act(alice.identifier, "unknown_stanza")
     assert (await alice.next(UnknownStanza)).tag
 
 
 @pytest.mark.parametrize("act", ["malformed_message", "malformed_bytes", "zip_bomb", "deep_nesting"])
-async def test_what_cannot_be_read_reaches_the_client_and_is_noticed(
+async def test_malformed_input_reaches_the_client(
     alice: BareClient, control: SandboxControl, act: str
 ) -> None:
     await control.act(alice.identifier, act)
@@ -152,7 +144,7 @@ async def test_what_cannot_be_read_reaches_the_client_and_is_noticed(
     await alice.connect()
 
 
-async def test_wake_ups_are_missing_or_double(
+async def test_missing_and_duplicate_push(
     alice: BareClient, partner: Partner, control: SandboxControl
 ) -> None:
     mira, _ = await friend(control, alice)
@@ -171,7 +163,7 @@ async def test_wake_ups_are_missing_or_double(
 
 
 @pytest.mark.parametrize("how", list(Forgery), ids=lambda each: each.value)
-async def test_each_forged_wake_up_is_sent(
+async def test_every_forged_push_is_sent(
     alice: BareClient, partner: Partner, control: SandboxControl, how: Forgery
 ) -> None:
     await control.act(alice.identifier, "forged_push", how=how.value)
@@ -182,7 +174,7 @@ async def test_each_forged_wake_up_is_sent(
     assert (await partner.next_push()).authorization
 
 
-async def test_an_act_on_nobody_or_without_a_connection_is_refused(
+async def test_action_without_account_or_connection_is_refused(
     alice: BareClient, control: SandboxControl
 ) -> None:
     await alice.close()
@@ -201,7 +193,7 @@ async def test_an_act_on_nobody_or_without_a_connection_is_refused(
         assert refused.value.status == status
 
 
-async def test_faults_are_listed_counted_and_cleared(control: SandboxControl) -> None:
+async def test_faults_are_listed_and_cleared(control: SandboxControl) -> None:
     first = await control.fault("silent", times=3)
     await control.fault("missing_ack", account="+491510000001")
     armed = (await control.call("GET", "/faults"))["armed"]
@@ -214,8 +206,8 @@ async def test_faults_are_listed_counted_and_cleared(control: SandboxControl) ->
         await control.fault("no such fault")
 
 
-def test_every_fault_has_a_test_here() -> None:
-    """A name in the table that no test arms would be a promise nobody checked."""
+def test_every_fault_is_tested() -> None:
+    """Each kind stands as a literal in a test of this folder."""
     from pathlib import Path
 
     tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))

@@ -1,4 +1,4 @@
-"""The examples of the sandbox's guide, as somebody would paste them."""
+"""The examples of the sandbox's guide, run as written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USER = "@ada:demo.localhost"
 def examples() -> list[tuple[str, str, Any]]:
     """(method, path, body) of each line that calls the control API; curl's -d makes a POST."""
     found = []
-    for line in re.findall(r"^control (.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
+    for line in re.findall(r"^control (/.*)$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE):
         path, *words = shlex.split(line)
         options = dict(zip(words[::2], words[1::2], strict=True))
         assert options.keys() <= {"-X", "-d"}, line
@@ -27,7 +27,7 @@ def examples() -> list[tuple[str, str, Any]]:
     return found
 
 
-async def test_the_examples_of_the_guide_work_in_their_order(tmp_path: Path) -> None:
+async def test_guide_examples_work_in_order(tmp_path: Path) -> None:
     calls = examples()
     assert {path.split("/")[1] for _, path, _ in calls} == {"", "people", "faults", "accounts", "clock"}
     with sandbox_process(tmp_path / "sandbox") as running:

@@ -51,7 +51,7 @@ async def ada(world: World) -> AsyncIterator[User]:
 
 
 class Someone:
-    """A person of the network whose client is libsignal; its program's words pass the sandbox as they are."""
+    """A person whose client is libsignal; the sandbox passes its messages on unchanged."""
 
     def __init__(self, network: Network, program: Program, contact: Contact) -> None:
         self._network, self.contact = network, contact
@@ -60,7 +60,7 @@ class Someone:
         self._came: list[Stanza] = []
 
     async def publish(self) -> None:
-        """Give the directory keys."""
+        """Upload keys to the directory."""
         signed = await asyncio.to_thread(self.signal.signed_prekey)
         one_time = [await asyncio.to_thread(self.signal.prekey) for _ in range(ONE_TIME_PREKEYS)]
         answer = await self._do(
@@ -73,12 +73,12 @@ class Someone:
         assert answer["error"] is None
 
     async def begin(self, user: User) -> None:
-        """A session from the keys that the bridge published."""
+        """Start a session with the bridge's published keys."""
         found = await self._do("bundle", of=user.id)
         await self._start(user, read_bundle(found))
 
     async def begin_from(self, user: User, keys: Mapping[str, Any]) -> None:
-        """A session from the keys that came with a retry receipt."""
+        """Start a session with the keys of a retry receipt."""
         await self._start(user, read_bundle(keys))
 
     async def seal(self, user: User, text: str) -> Ciphertext:
@@ -86,7 +86,7 @@ class Someone:
         return await asyncio.to_thread(self.signal.encrypt, user.id, plaintext)
 
     async def send(self, user: User, sealed: Ciphertext, *, id: str | None = None, count: int = 0) -> str:
-        """Send bytes; the message's id."""
+        """Send a ciphertext; the message id."""
         used = id or next(self._ids)
         answer = await self._do(
             "send", to=user.id, id=used, kind=sealed.kind, ciphertext=sealed.ciphertext.hex(), count=count
@@ -108,7 +108,7 @@ class Someone:
         return read.text
 
     async def next(self, fits: Callable[[Stanza], bool]) -> Stanza:
-        """The first stanza that came and fits, taken out of what came."""
+        """The first matching stanza, removed from the inbox."""
 
         async def found() -> Stanza | None:
             self._came += (await self._do("inbox"))["stanzas"]
@@ -123,11 +123,11 @@ class Someone:
         return await self.next(lambda came: came["tag"] == "message")
 
     async def confirm(self, user: User, came: Stanza, type_: str | None = None) -> None:
-        """A receipt: delivered, or of another type."""
+        """Send a receipt: delivered, or of another type."""
         await self._do("receipt", to=user.id, ids=[came["id"]], type=type_)
 
     async def ask_again(self, user: User, came: Stanza, count: int, *, with_keys: bool) -> None:
-        """A retry receipt, with keys for a new session from the second one on."""
+        """Send a retry receipt, with keys from the second one on."""
         keys = await asyncio.to_thread(self.signal.bundle) if with_keys else None
         await self._do(
             "retry",
@@ -172,8 +172,8 @@ async def someone(world: World, network: Network, program: Program) -> Someone:
     return made
 
 
-async def acquainted(user: User, someone: Someone) -> str:
-    """Each has read one text of the other; the portal."""
+async def known_by(user: User, someone: Someone) -> str:
+    """Exchange one text each way; the portal."""
     portal = await user.start_chat(someone.contact)
     await user.client.send_text(portal, f"Hello {someone.contact.name}")
     came = await someone.message()
@@ -184,7 +184,7 @@ async def acquainted(user: User, someone: Someone) -> str:
     return portal
 
 
-async def test_the_bridge_writes_first_and_both_read_each_other(someone: Someone, ada: User) -> None:
+async def test_bridge_writes_first_and_both_read(someone: Someone, ada: User) -> None:
     portal = await ada.start_chat(someone.contact)
     event = await ada.client.send_text(portal, "Hello from Matrix, żółw 🐢")
     came = await someone.message()
@@ -208,7 +208,7 @@ async def test_the_bridge_writes_first_and_both_read_each_other(someone: Someone
         assert (came["kind"], await someone.open(ada, came)) == ("msg", f"question {number}")
 
 
-async def test_libsignal_writes_first_to_two_accounts_that_share_no_session(
+async def test_libsignal_writes_first_to_two_separate_accounts(
     world: World, someone: Someone, ada: User
 ) -> None:
     async with world.user("bob") as bob:
@@ -228,8 +228,8 @@ async def test_libsignal_writes_first_to_two_accounts_that_share_no_session(
         assert len(known) == 2 and None not in known
 
 
-async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: User) -> None:
-    portal = await acquainted(ada, someone)
+async def test_out_of_order_messages_are_read_both_ways(someone: Someone, ada: User) -> None:
+    portal = await known_by(ada, someone)
     sealed = [await someone.seal(ada, f"shuffled {number}") for number in range(6)]
     for number in (5, 0, 3, 1, 4, 2):
         await someone.send(ada, sealed[number])
@@ -243,10 +243,8 @@ async def test_messages_out_of_order_are_read_both_ways(someone: Someone, ada: U
         assert await someone.open(ada, came[number]) == texts[number]
 
 
-async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
-    someone: Someone, ada: User
-) -> None:
-    portal = await acquainted(ada, someone)
+async def test_libsignal_retry_is_answered_in_a_new_session(someone: Someone, ada: User) -> None:
+    portal = await known_by(ada, someone)
     await ada.client.send_text(portal, "Say that again?")
     first = await someone.message()
     await someone.ask_again(ada, first, 1, with_keys=False)
@@ -263,10 +261,8 @@ async def test_what_libsignal_cannot_read_is_sealed_anew_in_a_new_session(
     assert await someone.open(ada, await someone.message()) == "Good"
 
 
-async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_session(
-    someone: Someone, ada: User
-) -> None:
-    portal = await acquainted(ada, someone)
+async def test_bridge_retry_is_answered_in_a_new_session(someone: Someone, ada: User) -> None:
+    portal = await known_by(ada, someone)
     id = await someone.send(ada, spoiled(await someone.seal(ada, "Mumble")))
 
     async def asked(count: int) -> Stanza:
@@ -289,10 +285,8 @@ async def test_what_the_bridge_cannot_read_is_asked_for_and_opened_in_a_new_sess
     assert await someone.open(ada, await someone.message()) == "Clearly"
 
 
-async def test_a_long_conversation_in_any_order_loses_and_doubles_nothing(
-    someone: Someone, ada: User
-) -> None:
-    portal = await acquainted(ada, someone)
+async def test_long_shuffled_conversation_is_exactly_once(someone: Someone, ada: User) -> None:
+    portal = await known_by(ada, someone)
     chance = random.Random(1)
     out: list[str] = []
     back: list[str] = []

@@ -1,4 +1,4 @@
-"""M1: enlisting, and every reason for which that is refused (dossier 12.2, 12.11)."""
+"""M1: enlistment and every reason of a refusal (dossier 12.2, 12.11)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Enlisting
+from bridge.sandbox.rules.reasons import EnlistRefusal
 from tests.contract.bare_client import BareClient, base64url
 from tests.contract.conftest import NewClient
 from tests.contract.support import Partner, Running, SandboxControl, signing_key
@@ -21,7 +21,7 @@ from tests.contract.support import Partner, Running, SandboxControl, signing_key
 LOW_ORDER = bytes(32)
 
 
-def word(running: Running, condition: Enlisting) -> str:
+def word(running: Running, condition: EnlistRefusal) -> str:
     return running.variant.enlist[condition].word
 
 
@@ -31,15 +31,13 @@ async def refused(client: BareClient, form: dict[str, str]) -> Any:
     return answer["reason"]
 
 
-async def test_an_enlistment_gives_an_internal_identifier_of_ours(
-    new_client: NewClient, running: Running
-) -> None:
+async def test_enlistment_returns_a_jid_of_our_integrator(new_client: NewClient, running: Running) -> None:
     jid = await new_client().enlist()
     assert (jid.server, jid.integrator) == ("interop", running.profile.own.integrator)
     assert int(jid.user) > 2**32
 
 
-async def test_the_same_identifier_keeps_its_internal_identifier(new_client: NewClient) -> None:
+async def test_same_identifier_keeps_its_jid(new_client: NewClient) -> None:
     client = new_client()
     first = await client.enlist()
     assert await client.enlist() == first
@@ -48,9 +46,7 @@ async def test_the_same_identifier_keeps_its_internal_identifier(new_client: New
     assert await new_client().enlist() != first
 
 
-async def test_people_who_knew_an_account_hear_of_its_new_identity_only_when_there_is_one(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_contacts_hear_of_an_identity_change_only(alice: BareClient, control: SandboxControl) -> None:
     (jonas,) = [each for each in await people(control) if each["name"] == "Jonas Weber"]
     await alice.write(Jid.parse(jonas["jid"]), "hello")
     await alice.enlist()
@@ -64,57 +60,61 @@ async def people(control: SandboxControl) -> list[Any]:
     return list((await control.call("GET", "/people"))["people"])
 
 
-BAD_FORMS: list[tuple[str, dict[str, str | None], Enlisting]] = [
-    ("no key", {"authkey": None}, Enlisting.MISSING_PARAM),
-    ("no token", {"token": None}, Enlisting.MISSING_PARAM),
-    ("an empty value", {"e_ident": ""}, Enlisting.MISSING_PARAM),
-    ("a short key", {"authkey": base64url(bytes(31))}, Enlisting.BAD_PARAM),
-    ("padding", {"e_keytype": "BQ=="}, Enlisting.BAD_PARAM),
-    ("the other alphabet", {"e_skey_id": "+/+/"}, Enlisting.BAD_PARAM),
-    ("no base64", {"e_skey_sig": "!" * 86}, Enlisting.BAD_PARAM),
-    ("a long token", {"token": "x" * 4097}, Enlisting.BAD_PARAM),
-    ("registration 0", {"e_regid": base64url(bytes(4))}, Enlisting.BAD_PARAM),
-    ("a version without sense", {"version": "1.x"}, Enlisting.BAD_PARAM),
-    ("another curve", {"e_keytype": base64url(b"\x06")}, Enlisting.BAD_KEY),
-    ("a key everybody knows", {"e_ident": base64url(LOW_ORDER)}, Enlisting.BAD_KEY),
-    ("a signature of somebody", {"e_skey_sig": base64url(bytes(64))}, Enlisting.BAD_SIGNATURE),
-    ("no token at all", {"token": "nonsense"}, Enlisting.BAD_TOKEN),
-    ("an old program", {"version": "0.9.9"}, Enlisting.OLD_VERSION),
+BAD_FORMS: list[tuple[str, dict[str, str | None], EnlistRefusal]] = [
+    ("no key", {"authkey": None}, EnlistRefusal.MISSING_PARAM),
+    ("no token", {"token": None}, EnlistRefusal.MISSING_PARAM),
+    ("an empty value", {"e_ident": ""}, EnlistRefusal.MISSING_PARAM),
+    ("a short key", {"authkey": base64url(bytes(31))}, EnlistRefusal.BAD_PARAM),
+    ("padding", {"e_keytype": "BQ=="}, EnlistRefusal.BAD_PARAM),
+    ("the other alphabet", {"e_skey_id": "+/+/"}, EnlistRefusal.BAD_PARAM),
+    ("no base64", {"e_skey_sig": "!" * 86}, EnlistRefusal.BAD_PARAM),
+    ("a long token", {"token": "x" * 4097}, EnlistRefusal.BAD_PARAM),
+    ("registration 0", {"e_regid": base64url(bytes(4))}, EnlistRefusal.BAD_PARAM),
+    ("a version without sense", {"version": "1.x"}, EnlistRefusal.BAD_PARAM),
+    ("another curve", {"e_keytype": base64url(b"\x06")}, EnlistRefusal.BAD_KEY),
+    ("a key everybody knows", {"e_ident": base64url(LOW_ORDER)}, EnlistRefusal.BAD_KEY),
+    ("a signature of somebody", {"e_skey_sig": base64url(bytes(64))}, EnlistRefusal.BAD_SIGNATURE),
+    ("no token at all", {"token": "nonsense"}, EnlistRefusal.BAD_TOKEN),
+    ("an old program", {"version": "0.9.9"}, EnlistRefusal.OLD_VERSION),
 ]
 
 
 @pytest.mark.parametrize(
     ("changes", "condition"), [row[1:] for row in BAD_FORMS], ids=[r[0] for r in BAD_FORMS]
 )
-async def test_a_bad_form_is_refused_with_its_reason(
-    new_client: NewClient, running: Running, changes: dict[str, str | None], condition: Enlisting
+async def test_invalid_form_is_refused_with_its_reason(
+    new_client: NewClient, running: Running, changes: dict[str, str | None], condition: EnlistRefusal
 ) -> None:
     client = new_client()
     assert await refused(client, client.form(**changes)) == word(running, condition)
 
 
-async def test_an_argument_that_stands_twice_is_refused(new_client: NewClient, running: Running) -> None:
+async def test_repeated_argument_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     form = list(client.form().items())
     answer = await client.post([*form, form[0]])  # type: ignore[arg-type]  # pairs are a form as well
-    assert answer["reason"] == word(running, Enlisting.BAD_PARAM)
+    assert answer["reason"] == word(running, EnlistRefusal.BAD_PARAM)
 
 
 Change = Callable[[dict[str, Any], Partner], dict[str, Any]]
-BAD_CLAIMS: list[tuple[str, Change, Enlisting]] = [
-    ("a partner nobody knows", lambda c, p: {**c, "iss": "somebody"}, Enlisting.BAD_INTEGRATOR),
-    ("another audience", lambda c, p: {**c, "aud": "elsewhere"}, Enlisting.BAD_TOKEN),
-    ("several audiences", lambda c, p: {**c, "aud": [c["aud"], "elsewhere"]}, Enlisting.BAD_TOKEN),
-    ("no subject", lambda c, p: without(c, "sub"), Enlisting.BAD_TOKEN),
-    ("no end", lambda c, p: without(c, "exp"), Enlisting.BAD_TOKEN),
-    ("no beginning", lambda c, p: without(c, "iat"), Enlisting.BAD_TOKEN),
-    ("no number", lambda c, p: without(c, "jti"), Enlisting.BAD_TOKEN),
-    ("no name", lambda c, p: without(c, p.profile.token.claims.name), Enlisting.BAD_TOKEN),
-    ("no binding", lambda c, p: without(c, p.profile.token.claims.confirmation), Enlisting.BAD_TOKEN),
-    ("too long a life", lambda c, p: {**c, "exp": c["iat"] + 601}, Enlisting.BAD_TOKEN),
-    ("from the future", lambda c, p: {**c, "iat": c["iat"] + 90, "exp": c["exp"] + 90}, Enlisting.BAD_TOKEN),
-    ("over", lambda c, p: {**c, "iat": c["iat"] - 600, "exp": c["iat"] - 90}, Enlisting.TOKEN_EXPIRED),
-    ("an unprintable subject", lambda c, p: {**c, "sub": "a\x00b"}, Enlisting.BAD_TOKEN),
+BAD_CLAIMS: list[tuple[str, Change, EnlistRefusal]] = [
+    ("a partner nobody knows", lambda c, p: {**c, "iss": "somebody"}, EnlistRefusal.BAD_INTEGRATOR),
+    ("another audience", lambda c, p: {**c, "aud": "elsewhere"}, EnlistRefusal.BAD_TOKEN),
+    ("several audiences", lambda c, p: {**c, "aud": [c["aud"], "elsewhere"]}, EnlistRefusal.BAD_TOKEN),
+    ("no subject", lambda c, p: without(c, "sub"), EnlistRefusal.BAD_TOKEN),
+    ("no end", lambda c, p: without(c, "exp"), EnlistRefusal.BAD_TOKEN),
+    ("no beginning", lambda c, p: without(c, "iat"), EnlistRefusal.BAD_TOKEN),
+    ("no number", lambda c, p: without(c, "jti"), EnlistRefusal.BAD_TOKEN),
+    ("no name", lambda c, p: without(c, p.profile.token.claims.name), EnlistRefusal.BAD_TOKEN),
+    ("no binding", lambda c, p: without(c, p.profile.token.claims.confirmation), EnlistRefusal.BAD_TOKEN),
+    ("too long a life", lambda c, p: {**c, "exp": c["iat"] + 601}, EnlistRefusal.BAD_TOKEN),
+    (
+        "from the future",
+        lambda c, p: {**c, "iat": c["iat"] + 90, "exp": c["exp"] + 90},
+        EnlistRefusal.BAD_TOKEN,
+    ),
+    ("over", lambda c, p: {**c, "iat": c["iat"] - 600, "exp": c["iat"] - 90}, EnlistRefusal.TOKEN_EXPIRED),
+    ("an unprintable subject", lambda c, p: {**c, "sub": "a\x00b"}, EnlistRefusal.BAD_TOKEN),
 ]
 
 
@@ -123,8 +123,8 @@ def without(claims: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("change", "condition"), [r[1:] for r in BAD_CLAIMS], ids=[r[0] for r in BAD_CLAIMS])
-async def test_a_token_with_bad_claims_is_refused(
-    new_client: NewClient, running: Running, change: Change, condition: Enlisting
+async def test_token_with_invalid_claims_is_refused(
+    new_client: NewClient, running: Running, change: Change, condition: EnlistRefusal
 ) -> None:
     client = new_client()
     claims = change(client.claims(), client.partner)
@@ -133,17 +133,17 @@ async def test_a_token_with_bad_claims_is_refused(
 
 
 @pytest.mark.parametrize("which", ["auth_key", "identity"])
-async def test_a_token_bound_to_another_key_is_refused(
+async def test_token_bound_to_another_key_is_refused(
     new_client: NewClient, running: Running, which: str
 ) -> None:
     client = new_client()
     rules, claims = client.partner.profile.token.claims, client.claims()
     claims[rules.confirmation][getattr(rules, which)] = hashlib.sha256(b"another key").hexdigest()
     form = client.form(token=client.partner.sign(claims))
-    assert await refused(client, form) == word(running, Enlisting.BAD_TOKEN)
+    assert await refused(client, form) == word(running, EnlistRefusal.BAD_TOKEN)
 
 
-async def test_a_token_of_another_signer_or_algorithm_is_refused(
+async def test_token_with_another_signer_or_algorithm_is_refused(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
@@ -156,35 +156,35 @@ async def test_a_token_of_another_signer_or_algorithm_is_refused(
         jwt.encode(claims, signing_key(), algorithm="RS256"),
     ]
     for token in forged:
-        assert await refused(client, client.form(token=token)) == word(running, Enlisting.BAD_TOKEN)
+        assert await refused(client, client.form(token=token)) == word(running, EnlistRefusal.BAD_TOKEN)
 
 
 def keyed_with_the_public_key(claims: dict[str, Any], kid: str) -> str:
-    """The old trick: HS256 with the public key as its secret. Honest libraries refuse to make one."""
+    """Algorithm confusion: HS256 with the public key as the secret. JWT libraries refuse to make one."""
     public = signing_key().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     head = {"alg": "HS256", "typ": "JWT", "kid": kid}
     signed = ".".join(base64url(json.dumps(part).encode()) for part in (head, claims))
     return signed + "." + base64url(hmac.digest(public, signed.encode(), "sha256"))
 
 
-async def test_a_token_counts_once(new_client: NewClient, running: Running) -> None:
+async def test_token_is_accepted_for_one_enlistment_only(new_client: NewClient, running: Running) -> None:
     client = new_client()
     form = client.form()
     assert (await client.post(form))["status"] == "ok"
-    assert await refused(client, form) == word(running, Enlisting.BAD_TOKEN)
+    assert await refused(client, form) == word(running, EnlistRefusal.BAD_TOKEN)
 
 
-async def test_the_key_of_one_user_is_not_another_users(new_client: NewClient, running: Running) -> None:
+async def test_auth_key_of_another_user_is_refused(new_client: NewClient, running: Running) -> None:
     one, other = new_client(), new_client()
     await one.enlist()
     other.static = one.static
     reason = await refused(other, other.form())
-    assert reason == word(running, Enlisting.IDENTIFIER_MISMATCH)
+    assert reason == word(running, EnlistRefusal.IDENTIFIER_MISMATCH)
 
 
-@pytest.mark.parametrize("condition", [Enlisting.BLOCKED, Enlisting.NOT_ELIGIBLE])
-async def test_who_may_not_take_part_is_refused(
-    new_client: NewClient, control: SandboxControl, running: Running, condition: Enlisting
+@pytest.mark.parametrize("condition", [EnlistRefusal.BLOCKED, EnlistRefusal.NOT_ELIGIBLE])
+async def test_blocked_or_ineligible_user_is_refused(
+    new_client: NewClient, control: SandboxControl, running: Running, condition: EnlistRefusal
 ) -> None:
     client = new_client()
     await control.registry(**{condition.value: [client.identifier]})
@@ -193,31 +193,29 @@ async def test_who_may_not_take_part_is_refused(
     await client.enlist()
 
 
-async def test_too_many_enlistments_are_refused_with_the_time_to_wait(
+async def test_too_many_enlistments_are_refused_with_retry_after(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
     for _ in range(running.variant.allowances.enlistments_burst):
         await client.enlist()
     answer = await client.post(client.form())
-    assert answer["reason"] == word(running, Enlisting.TOO_MANY)
+    assert answer["reason"] == word(running, EnlistRefusal.TOO_MANY)
     assert 1 <= answer["retry_after"] <= running.variant.allowances.enlistments_refill_s
 
 
-async def test_a_partner_off_the_registry_is_refused_and_back_on_it_let_in(
+async def test_removed_partner_is_refused_until_restored(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
     await control.registry(partner_registered=False)
     reason = await refused(client, client.form())
     await control.registry(partner_registered=True)
-    assert reason == word(running, Enlisting.BAD_INTEGRATOR)
+    assert reason == word(running, EnlistRefusal.BAD_INTEGRATOR)
     await client.enlist()
 
 
-async def test_new_keys_of_the_partner_are_fetched_when_a_token_names_them(
-    new_client: NewClient, partner: Partner
-) -> None:
+async def test_unknown_kid_triggers_a_key_fetch(new_client: NewClient, partner: Partner) -> None:
     client = new_client()
     before = await client.enlist()
     partner.keys = {"key-1": "partner", f"next {client.identifier}": "next"}
@@ -225,7 +223,7 @@ async def test_new_keys_of_the_partner_are_fetched_when_a_token_names_them(
     assert await client.enlist() == before
 
 
-async def test_an_unknown_kid_is_asked_for_once_a_minute(
+async def test_unknown_kid_is_fetched_at_most_once_a_minute(
     new_client: NewClient, partner: Partner, running: Running
 ) -> None:
     client = new_client()
@@ -233,31 +231,31 @@ async def test_an_unknown_kid_is_asked_for_once_a_minute(
     before = partner.key_fetches
     for number in range(5):
         token = partner.sign(client.claims(), kid=f"unheard of {number}")
-        assert await refused(client, client.form(token=token)) == word(running, Enlisting.BAD_TOKEN)
+        assert await refused(client, client.form(token=token)) == word(running, EnlistRefusal.BAD_TOKEN)
     assert partner.key_fetches - before <= 1
 
 
-async def test_keys_that_cannot_be_fetched_are_nobodys_fault(
+async def test_key_fetch_failure_answers_temporarily_unavailable(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
     await control.fault("jwks_outage")
-    assert await refused(client, client.form()) == word(running, Enlisting.UNAVAILABLE)
+    assert await refused(client, client.form()) == word(running, EnlistRefusal.UNAVAILABLE)
     await client.enlist()
 
 
-async def test_an_unknown_kid_on_demand_is_a_bad_token(
+async def test_unknown_kid_fault_answers_bad_token(
     new_client: NewClient, control: SandboxControl, running: Running
 ) -> None:
     client = new_client()
     await control.fault("unknown_kid")
-    assert await refused(client, client.form()) == word(running, Enlisting.BAD_TOKEN)
+    assert await refused(client, client.form()) == word(running, EnlistRefusal.BAD_TOKEN)
     await client.enlist()
 
 
-@pytest.mark.parametrize("condition", list(Enlisting), ids=lambda each: each.value)
-async def test_every_reason_can_be_had_on_demand(
-    new_client: NewClient, control: SandboxControl, running: Running, condition: Enlisting
+@pytest.mark.parametrize("condition", list(EnlistRefusal), ids=lambda each: each.value)
+async def test_every_enlistment_refusal_can_be_forced(
+    new_client: NewClient, control: SandboxControl, running: Running, condition: EnlistRefusal
 ) -> None:
     client = new_client()
     await control.fault("refuse_enlistment", condition=condition.value, retry_after=7)

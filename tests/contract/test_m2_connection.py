@@ -1,4 +1,4 @@
-"""M2: the chat channel: handshake, login and its refusals, ping, bad bytes (dossier 12.3, 12.11)."""
+"""M2: handshake, login and its refusals, ping, invalid bytes (dossier 12.3, 12.11)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import pytest
 
 from bridge.errors import RemoteProtocolError
-from bridge.sandbox.conditions import Ending, LoggingIn
+from bridge.sandbox.edges.folder import load_variant
+from bridge.sandbox.rules.reasons import EndReason, LoginRefusal
 from bridge.wire.frame import encode as frame
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import iq
@@ -16,10 +17,10 @@ from bridge.wire.vocabulary.iq import Failure, Result
 from bridge.wire.vocabulary.login import CONFLICT_REPLACED, LoginFailure, Success
 from tests.contract.bare_client import BareClient, Ended
 from tests.contract.conftest import NewClient
-from tests.contract.support import Running, SandboxControl
+from tests.contract.support import VARIANTS, Running, SandboxControl
 
 
-def word(running: Running, condition: LoggingIn) -> str:
+def word(running: Running, condition: LoginRefusal) -> str:
     return running.variant.login[condition].word
 
 
@@ -30,7 +31,7 @@ async def refusal(client: BareClient, **login: object) -> LoginFailure:
     return outcome
 
 
-async def test_a_login_is_followed_by_an_empty_mailbox_and_pings_are_answered(new_client: NewClient) -> None:
+async def test_login_gets_a_preview_and_pings_are_answered(new_client: NewClient) -> None:
     client = new_client()
     await client.enlist()
     outcome = await client.log_in()
@@ -40,7 +41,7 @@ async def test_a_login_is_followed_by_an_empty_mailbox_and_pings_are_answered(ne
     assert isinstance(await client.ask(iq.ping), Result)
 
 
-async def test_the_server_proves_itself_by_the_pinned_root(new_client: NewClient) -> None:
+async def test_server_with_another_root_is_rejected(new_client: NewClient) -> None:
     client = new_client()
     await client.enlist()
     client.expect(root_key=os.urandom(32))
@@ -49,7 +50,7 @@ async def test_the_server_proves_itself_by_the_pinned_root(new_client: NewClient
 
 
 @pytest.mark.parametrize("what", ["header", "prologue"])
-async def test_another_beginning_gets_no_connection(new_client: NewClient, what: str) -> None:
+async def test_wrong_header_or_prologue_gets_no_connection(new_client: NewClient, what: str) -> None:
     client = new_client()
     await client.enlist()
     client.expect(**{what: b"other"})
@@ -57,83 +58,93 @@ async def test_another_beginning_gets_no_connection(new_client: NewClient, what:
         await client.open()
 
 
-async def test_an_account_nobody_knows_must_enlist(new_client: NewClient, running: Running) -> None:
+async def test_client_with_the_other_payload_setting_gets_no_connection(new_client: NewClient) -> None:
+    client = new_client()
+    await client.enlist()
+    client.expect(mix_empty_payload=not client.partner.profile.chat.mix_empty_payload)
+    with pytest.raises((RemoteProtocolError, Ended)):
+        await client.open()
+
+
+def test_variants_differ_in_mixing_an_empty_first_payload() -> None:
+    assert {load_variant(name).chat.mix_empty_payload for name in VARIANTS} == {False, True}
+
+
+async def test_unknown_account_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     failure = await refusal(client, account_id=2**33 + 1)
-    assert failure.reason == word(running, LoggingIn.UNKNOWN_ACCOUNT)
+    assert failure.reason == word(running, LoginRefusal.UNKNOWN_ACCOUNT)
 
 
-async def test_a_login_with_another_key_than_enlisted_is_refused(
-    new_client: NewClient, running: Running
-) -> None:
+async def test_login_with_another_static_key_is_refused(new_client: NewClient, running: Running) -> None:
     one, other = new_client(), new_client()
     await one.enlist()
     other.jid = one.jid
-    assert (await refusal(other)).reason == word(running, LoggingIn.BAD_TOKEN)
+    assert (await refusal(other)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
-async def test_a_login_with_anothers_token_or_an_old_one_is_refused(
+async def test_login_with_a_foreign_or_expired_token_is_refused(
     new_client: NewClient, running: Running
 ) -> None:
     client = new_client()
     await client.enlist()
     now = int(running.clock.now())
     for changes, condition in (
-        ({"sub": "@somebody:hs.example"}, LoggingIn.BAD_TOKEN),
-        ({"aud": "elsewhere"}, LoggingIn.BAD_TOKEN),
-        ({"iat": now - 400, "exp": now - 90}, LoggingIn.TOKEN_EXPIRED),
+        ({"sub": "@somebody:hs.example"}, LoginRefusal.BAD_TOKEN),
+        ({"aud": "elsewhere"}, LoginRefusal.BAD_TOKEN),
+        ({"iat": now - 400, "exp": now - 90}, LoginRefusal.TOKEN_EXPIRED),
     ):
         failure = await refusal(client, token=client.token(**changes).encode())
         assert failure.reason == word(running, condition)
 
 
-async def test_a_token_counts_for_one_connection(new_client: NewClient, running: Running) -> None:
+async def test_token_is_accepted_for_one_login_only(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     token = client.token().encode()
     assert isinstance(await client.log_in(token=token), Success)
     await client.close()
-    assert (await refusal(client, token=token)).reason == word(running, LoggingIn.BAD_TOKEN)
+    assert (await refusal(client, token=token)).reason == word(running, LoginRefusal.BAD_TOKEN)
 
 
-async def test_an_old_program_is_told_so(new_client: NewClient, running: Running) -> None:
+async def test_outdated_version_is_refused(new_client: NewClient, running: Running) -> None:
     client = new_client()
     await client.enlist()
     primary, secondary, tertiary = running.profile.chat.protocol_version
     failure = await refusal(client, version=(primary, secondary, tertiary - 1))
-    assert failure.reason == word(running, LoggingIn.OUTDATED)
+    assert failure.reason == word(running, LoginRefusal.OUTDATED)
 
 
-async def test_a_ban_ends_the_connection_and_names_the_rest_of_its_time(
+async def test_ban_ends_the_connection_and_gives_the_remaining_time(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.act(alice.identifier, "ban", seconds=500)
     ending = await alice.ended()
-    assert ending is not None and ending.code == running.variant.endings[Ending.ENDED]
+    assert ending is not None and ending.code == running.variant.endings[EndReason.ENDED]
     failure = await refusal(alice)
-    assert failure.reason == word(running, LoggingIn.BANNED_FOR_NOW)
+    assert failure.reason == word(running, LoginRefusal.BANNED_FOR_NOW)
     assert 490 <= int(failure.details["expire"]) <= 500
     await control.act(alice.identifier, "ban", seconds=0)
     assert isinstance(await alice.log_in(), Success)
 
 
-async def test_a_locked_account_and_a_removed_partner_are_refused(
+async def test_locked_account_and_removed_partner_are_refused(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     await control.act(alice.identifier, "lock")
-    assert (await refusal(alice)).reason == word(running, LoggingIn.LOCKED)
+    assert (await refusal(alice)).reason == word(running, LoginRefusal.LOCKED)
     await control.act(alice.identifier, "lock", on=False)
     await control.registry(partner_registered=False)
     failure = await refusal(alice)
     await control.registry(partner_registered=True)
-    assert failure.reason == word(running, LoggingIn.PARTNER_REMOVED)
+    assert failure.reason == word(running, LoginRefusal.PARTNER_REMOVED)
     assert isinstance(await alice.log_in(), Success)
 
 
-@pytest.mark.parametrize("condition", list(LoggingIn), ids=lambda each: each.value)
-async def test_every_refusal_of_a_login_can_be_had_on_demand(
-    new_client: NewClient, control: SandboxControl, running: Running, condition: LoggingIn
+@pytest.mark.parametrize("condition", list(LoginRefusal), ids=lambda each: each.value)
+async def test_every_login_refusal_can_be_forced(
+    new_client: NewClient, control: SandboxControl, running: Running, condition: LoginRefusal
 ) -> None:
     client = new_client()
     await client.enlist()
@@ -143,7 +154,7 @@ async def test_every_refusal_of_a_login_can_be_had_on_demand(
     assert isinstance(await client.log_in(), Success)
 
 
-async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
+async def test_older_connection_gets_a_replaced_conflict(
     alice: BareClient, new_client: NewClient, running: Running
 ) -> None:
     second = new_client()
@@ -152,11 +163,11 @@ async def test_the_older_of_two_connections_is_told_that_it_was_replaced(
     assert isinstance(await second.log_in(), Success)
     ending = await alice.ended()
     assert ending is not None
-    assert (ending.code, ending.conflict) == (running.variant.endings[Ending.REPLACED], CONFLICT_REPLACED)
+    assert (ending.code, ending.conflict) == (running.variant.endings[EndReason.REPLACED], CONFLICT_REPLACED)
     assert isinstance(await second.ask(iq.ping), Result)
 
 
-async def test_an_unknown_question_is_refused_and_an_unknown_stanza_ignored(alice: BareClient) -> None:
+async def test_unknown_iq_is_refused_and_unknown_stanza_ignored(alice: BareClient) -> None:
     for xmlns, expected in (("nobody:knows", 501), ("encrypt", 400)):
         answer = await alice.ask(lambda id, xmlns=xmlns: iq.Request(id, "get", xmlns).to_stanza())  # type: ignore[misc]
         assert isinstance(answer, Failure) and answer.error.code == expected
@@ -165,9 +176,7 @@ async def test_an_unknown_question_is_refused_and_an_unknown_stanza_ignored(alic
     assert isinstance(await alice.ask(iq.ping), Result)
 
 
-async def test_bytes_that_are_no_stanza_end_that_connection_alone(
-    alice: BareClient, new_client: NewClient
-) -> None:
+async def test_garbage_ends_only_its_own_connection(alice: BareClient, new_client: NewClient) -> None:
     bob = new_client("Bob")
     await bob.start()
     await alice.send_bytes(frame(os.urandom(64)))
@@ -176,9 +185,7 @@ async def test_bytes_that_are_no_stanza_end_that_connection_alone(
     await alice.connect()
 
 
-async def test_bytes_before_the_handshake_end_that_connection_alone(
-    alice: BareClient, new_client: NewClient
-) -> None:
+async def test_wrong_header_ends_only_its_own_connection(alice: BareClient, new_client: NewClient) -> None:
     bob = new_client("Bob")
     await bob.enlist()
     bob.expect(header=os.urandom(400))

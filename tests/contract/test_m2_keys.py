@@ -14,7 +14,7 @@ from tests.contract.bare_client import BareClient
 from tests.contract.support import Running, SandboxControl
 
 
-async def test_uploaded_keys_are_counted_and_a_repeated_upload_changes_nothing(alice: BareClient) -> None:
+async def test_repeated_key_upload_changes_nothing(alice: BareClient) -> None:
     assert await alice.count() == 20
     made = alice.keys(5)
     for _ in range(2):
@@ -22,7 +22,7 @@ async def test_uploaded_keys_are_counted_and_a_repeated_upload_changes_nothing(a
         assert await alice.count() == 25
 
 
-async def test_the_directory_tells_what_it_holds_and_takes_a_new_signed_prekey(alice: BareClient) -> None:
+async def test_digest_shows_a_rotated_signed_prekey(alice: BareClient) -> None:
     signed = new_signed_prekey(alice.own, 2, alice_rng)
     public = PublicSignedPreKey(signed.id, signed.pair.public, signed.signature)
     assert isinstance(await alice.ask(lambda id: prekeys.rotate(id, public)), Result)
@@ -36,7 +36,7 @@ def alice_rng(count: int) -> bytes:
     return bytes(range(count))
 
 
-async def test_keys_that_are_not_the_accounts_are_refused(alice: BareClient) -> None:
+async def test_upload_with_another_identity_is_refused(alice: BareClient) -> None:
     stranger = new_own_keys(alice_rng)
     signed = new_signed_prekey(stranger, 2, alice_rng)
     public = PublicSignedPreKey(signed.id, signed.pair.public, signed.signature)
@@ -48,15 +48,13 @@ async def test_keys_that_are_not_the_accounts_are_refused(alice: BareClient) -> 
     assert await alice.count() == 20
 
 
-async def test_an_upload_beyond_the_networks_number_is_refused(alice: BareClient, running: Running) -> None:
+async def test_upload_over_the_limit_is_refused(alice: BareClient, running: Running) -> None:
     most = running.profile.limits.prekeys_uploaded
     assert isinstance(await alice.upload(most + 1), Failure)
     assert isinstance(await alice.upload(most), Result)
 
 
-async def test_a_one_time_prekey_is_handed_out_once_and_then_the_bundle_comes_without(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_one_time_prekey_is_handed_out_once(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", "+491510000101", "Mira")
     jid = Jid.parse(mira["jid"])
     seen = set()
@@ -73,7 +71,7 @@ async def test_a_one_time_prekey_is_handed_out_once_and_then_the_bundle_comes_wi
     assert (await control.received(mira["jid"]))[0]["text"] == "without a one-time key"
 
 
-async def test_an_account_is_told_once_when_its_keys_run_low_and_spent_keys_stay_spent(
+async def test_low_prekeys_are_announced_once_and_spent_ids_stay_spent(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     low, all_of_them = running.profile.limits.prekeys_low, 20
@@ -90,7 +88,7 @@ async def test_an_account_is_told_once_when_its_keys_run_low_and_spent_keys_stay
     assert await alice.count() == left
 
 
-async def test_fetching_for_one_person_has_a_limit(alice: BareClient, running: Running) -> None:
+async def test_bundle_fetches_per_person_are_rate_limited(alice: BareClient, running: Running) -> None:
     person = await alice.resolve("whatsapp", "+491510000002")
     assert person is not None
     burst = running.variant.allowances.key_fetches_burst
@@ -99,7 +97,7 @@ async def test_fetching_for_one_person_has_a_limit(alice: BareClient, running: R
     assert found[burst] == IqError(429)
 
 
-async def test_keys_of_nobody_of_another_device_and_of_a_fellow_user_are_not_there(
+async def test_bundle_of_an_unreachable_member_is_not_found(
     alice: BareClient,
 ) -> None:
     person = await alice.resolve("birdychat", "anna@firm.example")
@@ -108,7 +106,7 @@ async def test_keys_of_nobody_of_another_device_and_of_a_fellow_user_are_not_the
         assert await alice.fetch(jid) == IqError(404)
 
 
-async def test_a_question_of_several_people_is_answered_for_each(alice: BareClient) -> None:
+async def test_fetch_for_several_people_answers_each(alice: BareClient) -> None:
     jonas, anna = (
         await alice.resolve("whatsapp", "+491510000001"),
         await alice.resolve("birdychat", "anna@firm.example"),

@@ -1,4 +1,4 @@
-"""M3.3: the mailbox and waking: preview, batches, redelivery until acknowledged (dossier 2.8, 12.3)."""
+"""M3.3: mailbox and push: preview, batches, redelivery until acknowledged (dossier 2.8, 12.3)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def mailbox(control: SandboxControl, client: BareClient) -> int:
     return int((await control.account(client.identifier))["mailbox"])
 
 
-async def test_a_push_wakes_and_the_mailbox_is_drained_in_order(
+async def test_push_then_login_drains_the_mailbox_in_order(
     alice: BareClient, partner: Partner, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
@@ -36,7 +36,7 @@ async def test_a_push_wakes_and_the_mailbox_is_drained_in_order(
     assert await alice.next(OfflineDone) == OfflineDone(3)
 
 
-async def test_the_token_of_a_push_is_the_networks_for_an_hour_and_for_us(
+async def test_push_token_names_issuer_audience_and_one_hour(
     alice: BareClient, partner: Partner, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
@@ -52,7 +52,7 @@ async def test_the_token_of_a_push_is_the_networks_for_an_hour_and_for_us(
     assert set(claims) == {"iss", "aud", "iat", "exp"}
 
 
-async def test_what_was_not_acknowledged_comes_again_with_the_same_id_and_bytes(
+async def test_unacknowledged_message_is_redelivered_unchanged(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
@@ -71,7 +71,7 @@ async def test_what_was_not_acknowledged_comes_again_with_the_same_id_and_bytes(
     assert await alice.next(OfflineDone) == OfflineDone(0)
 
 
-async def test_an_acknowledgement_of_another_sender_or_class_empties_nothing(
+async def test_ack_with_another_sender_or_class_removes_nothing(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
@@ -86,7 +86,7 @@ async def test_an_acknowledgement_of_another_sender_or_class_empties_nothing(
     assert await mailbox(control, alice) == 0
 
 
-async def test_receipts_wait_as_messages_do(alice: BareClient, control: SandboxControl) -> None:
+async def test_receipts_are_kept_in_the_mailbox(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira", opted_in=True)
     await control.change_person(mira["jid"], online=False)
     accepted = await alice.write(Jid.parse(mira["jid"]), "later")
@@ -103,7 +103,7 @@ async def test_receipts_wait_as_messages_do(alice: BareClient, control: SandboxC
 
 
 @pytest.mark.parametrize("asking", [True, False], ids=["asked for", "acknowledged"])
-async def test_a_long_mailbox_comes_in_batches_as_they_are_asked_for_or_acknowledged(
+async def test_long_mailbox_is_drained_in_batches(
     alice: BareClient, control: SandboxControl, running: Running, asking: bool
 ) -> None:
     size = running.variant.allowances.offline_batch
@@ -126,7 +126,7 @@ async def test_a_long_mailbox_comes_in_batches_as_they_are_asked_for_or_acknowle
     assert [alice.open_message(message) for message in messages] == texts
 
 
-async def test_what_comes_during_a_drain_waits_its_turn(alice: BareClient, control: SandboxControl) -> None:
+async def test_new_message_waits_for_the_drain(alice: BareClient, control: SandboxControl) -> None:
     size = alice.partner.profile.limits.prekeys_low
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     await alice.close()

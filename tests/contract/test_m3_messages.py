@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Sending
+from bridge.sandbox.rules.reasons import SendRefusal
 from bridge.wire.vocabulary.ack import RECEIPT, Ack
 from bridge.wire.vocabulary.chatstate import ChatState
 from bridge.wire.vocabulary.message import Message
@@ -15,9 +15,7 @@ from tests.contract.conftest import NewClient
 from tests.contract.support import Running, SandboxControl
 
 
-async def test_a_text_reaches_a_person_and_is_confirmed_by_a_delivery_receipt(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_text_to_a_person_gets_a_delivery_receipt(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     person = await alice.resolve("whatsapp", f"+49 {alice.jid.user}")
     assert person is not None and str(person.jid) == mira["jid"]
@@ -29,9 +27,7 @@ async def test_a_text_reaches_a_person_and_is_confirmed_by_a_delivery_receipt(
     assert (receipt.ids, receipt.peer, receipt.type) == ((accepted.id,), person.jid, None)
 
 
-async def test_a_person_writes_first_and_the_text_is_opened(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_text_from_a_person_can_be_opened(alice: BareClient, control: SandboxControl) -> None:
     anna = await control.add_person("birdychat", f"{alice.jid.user}@firm.example", "Anna")
     written = await control.write(anna["jid"], str(alice.jid), "Good morning")
     message, text = await alice.read()
@@ -44,7 +40,7 @@ async def test_a_person_writes_first_and_the_text_is_opened(
     assert await control.until(delivered)
 
 
-async def test_a_conversation_stays_in_order_and_its_name_is_the_registrys(
+async def test_conversation_keeps_order_and_shows_the_registered_name(
     alice: BareClient, control: SandboxControl
 ) -> None:
     tom = await control.add_person("haiket", f"@tom{alice.jid.user}", "Tom")
@@ -63,9 +59,7 @@ async def test_a_conversation_stays_in_order_and_its_name_is_the_registrys(
     assert {each["name"] for each in held} == {"Alice"}
 
 
-async def test_the_server_passes_on_the_same_id_twice_and_the_person_tells_them_apart(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_person_dedupes_a_repeated_message_id(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     jid = Jid.parse(mira["jid"])
     await alice.begin(jid)
@@ -77,10 +71,10 @@ async def test_the_server_passes_on_the_same_id_twice_and_the_person_tells_them_
     assert (held["text"], held["repeats"], len(held["ciphertexts"])) == ("once", 1, 2)
 
 
-async def test_messages_to_nobody_and_to_other_devices_look_the_same(
+async def test_message_to_unknown_member_or_device_gets_one_error(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
-    code = running.variant.acks[Sending.NOT_REACHABLE].code
+    code = running.variant.acks[SendRefusal.NOT_REACHABLE].code
     shy = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Shy")
     angry = await control.add_person("whatsapp", f"+48{alice.jid.user}", "Angry")
     jids = [Jid.parse(shy["jid"]), Jid.parse(angry["jid"])]
@@ -99,18 +93,16 @@ async def test_messages_to_nobody_and_to_other_devices_look_the_same(
     assert await alice.resolve("whatsapp", angry["identifier"]) is None
 
 
-async def test_a_malformed_message_is_refused_and_the_connection_goes_on(
-    alice: BareClient, running: Running
-) -> None:
+async def test_malformed_message_is_refused_and_connection_stays(alice: BareClient, running: Running) -> None:
     person = await alice.resolve("whatsapp", "+491510000001")
     assert person is not None
     stanza = Message("bad", person.jid, "msg", b"x").to_stanza("to")
     await alice.send(replace(stanza, content=()))
-    assert (await alice.acked("bad")).error == running.variant.acks[Sending.MALFORMED].code
+    assert (await alice.acked("bad")).error == running.variant.acks[SendRefusal.MALFORMED].code
     assert await alice.count() == 20
 
 
-async def test_a_restricted_account_keeps_its_chats_but_starts_no_new_one(
+async def test_restricted_account_cannot_start_new_chats(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     one = await control.add_person("whatsapp", f"+49{alice.jid.user}", "One")
@@ -119,12 +111,10 @@ async def test_a_restricted_account_keeps_its_chats_but_starts_no_new_one(
     await control.act(alice.identifier, "restrict")
     assert (await alice.write(Jid.parse(one["jid"]), "again")).error is None
     refused = await alice.write(Jid.parse(other["jid"]), "hello")
-    assert refused.error == running.variant.acks[Sending.RESTRICTED].code
+    assert refused.error == running.variant.acks[SendRefusal.RESTRICTED].code
 
 
-async def test_one_read_receipt_for_several_messages_reaches_the_account_and_the_person(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_one_read_receipt_covers_several_messages(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     jid = Jid.parse(mira["jid"])
     ids = [(await alice.write(jid, text)).id for text in ("one", "two", "three")]
@@ -141,7 +131,7 @@ async def test_one_read_receipt_for_several_messages_reaches_the_account_and_the
     assert [each["read"] for each in (await control.person(mira["jid"]))["sent"]] == [1, 1]
 
 
-async def test_who_declared_at_login_to_send_no_read_receipts_sends_none(
+async def test_login_without_read_receipts_suppresses_them(
     new_client: NewClient, control: SandboxControl
 ) -> None:
     quiet = new_client()
@@ -156,7 +146,7 @@ async def test_who_declared_at_login_to_send_no_read_receipts_sends_none(
     assert (sent["delivered"], sent["read"]) == (1, 0)
 
 
-async def test_typing_goes_both_ways_and_is_not_kept(alice: BareClient, control: SandboxControl) -> None:
+async def test_typing_goes_both_ways_and_is_not_stored(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     jid = Jid.parse(mira["jid"])
     await alice.send(ChatState(jid, True).to_stanza("to"))
@@ -171,7 +161,7 @@ async def test_typing_goes_both_ways_and_is_not_kept(alice: BareClient, control:
     assert not [word for word in alice.seen if isinstance(word, ChatState)]
 
 
-async def test_people_who_answer_read_type_and_answer(alice: BareClient) -> None:
+async def test_answering_person_reads_types_and_answers(alice: BareClient) -> None:
     jonas = await alice.resolve("whatsapp", "+491510000001")
     assert jonas is not None
     asked = await alice.write(jonas.jid, "Are you there?")
@@ -181,7 +171,7 @@ async def test_people_who_answer_read_type_and_answer(alice: BareClient) -> None
     assert (await alice.read())[1] == "Got it: Are you there?"
 
 
-async def test_two_users_of_one_contact_see_nothing_of_each_other(
+async def test_two_users_of_one_contact_are_isolated(
     alice: BareClient, new_client: NewClient, control: SandboxControl
 ) -> None:
     bob = new_client("Bob")

@@ -1,4 +1,4 @@
-"""Retry receipts both ways, and changes of identity (dossier 4.8, 12.11: the retry matrix)."""
+"""Retry receipts both ways and identity changes (dossier 4.8, 12.11: the retry matrix)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from bridge.e2ee.errors import BadMessage, KeyGone
 from bridge.ids import Jid
-from bridge.sandbox.spoiling import with_a_bad_mac
+from bridge.sandbox.rules.faults import corrupt_mac
 from bridge.wire.vocabulary.keys import PublicBundle
 from bridge.wire.vocabulary.message import Message
 from bridge.wire.vocabulary.notification import IdentityChanged
@@ -41,7 +41,7 @@ def asking(client: BareClient, message: Message, count: int, *, with_keys: bool)
 
 
 @pytest.mark.parametrize("with_keys", [True, False])
-async def test_a_person_answers_a_retry_receipt_with_the_same_id_and_new_bytes(
+async def test_person_answers_a_retry_with_same_id_and_new_bytes(
     alice: BareClient, control: SandboxControl, with_keys: bool
 ) -> None:
     mira, _ = await friend(control, alice)
@@ -55,7 +55,7 @@ async def test_a_person_answers_a_retry_receipt_with_the_same_id_and_new_bytes(
     assert alice.open_message(again) == "read me"
 
 
-async def test_a_person_answers_so_many_retry_receipts_and_no_more(
+async def test_person_answers_a_limited_number_of_retries(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     mira, _ = await friend(control, alice)
@@ -70,7 +70,7 @@ async def test_a_person_answers_so_many_retry_receipts_and_no_more(
     assert len({answer.ciphertext for answer in answers}) == 1 + most
 
 
-async def test_a_retry_receipt_for_somebody_elses_message_is_not_answered(
+async def test_retry_for_another_members_message_is_not_answered(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira = (await friend(control, alice))[0]
@@ -83,13 +83,13 @@ async def test_a_retry_receipt_for_somebody_elses_message_is_not_answered(
     assert len([word for word in alice.seen if isinstance(word, Message)]) == 1
 
 
-async def test_a_person_asks_for_what_it_cannot_read_first_without_then_with_keys(
+async def test_person_adds_keys_to_its_second_retry_receipt(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     mira, jid = await friend(control, alice)
     await alice.write(jid, "a session begins")
     message = alice.seal(jid, "garbled")
-    spoiled = with_a_bad_mac(message.kind, message.ciphertext)
+    spoiled = corrupt_mac(message.kind, message.ciphertext)
     garbled = Message(message.id, jid, message.kind, spoiled)
     await alice.send(garbled.to_stanza("to"))
     first = await alice.next(RetryReceipt)
@@ -104,7 +104,7 @@ async def test_a_person_asks_for_what_it_cannot_read_first_without_then_with_key
     assert (await alice.next(Receipt)).type is None
 
 
-async def test_a_person_gives_up_asking_in_the_end(
+async def test_person_stops_retrying_after_the_limit(
     alice: BareClient, control: SandboxControl, running: Running
 ) -> None:
     mira, jid = await friend(control, alice)
@@ -119,9 +119,7 @@ async def test_a_person_gives_up_asking_in_the_end(
     assert held["state"] == "failed"
 
 
-async def test_a_person_who_lost_its_sessions_gets_the_text_by_asking(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_person_without_sessions_recovers_by_retry(alice: BareClient, control: SandboxControl) -> None:
     mira, jid = await friend(control, alice)
     await alice.write(jid, "before")
     await control.write(mira, str(alice.jid), "answered")
@@ -135,7 +133,7 @@ async def test_a_person_who_lost_its_sessions_gets_the_text_by_asking(
     assert [each["text"] for each in await control.received(mira, 2)] == ["before", "after"]
 
 
-async def test_a_reinstallation_is_news_and_the_next_session_has_the_new_identity(
+async def test_reinstall_is_announced_and_used_by_the_next_session(
     alice: BareClient, control: SandboxControl
 ) -> None:
     mira, jid = await friend(control, alice)
@@ -149,7 +147,7 @@ async def test_a_reinstallation_is_news_and_the_next_session_has_the_new_identit
     assert [each["text"] for each in await control.received(mira, 2)] == ["before", "after"]
 
 
-async def test_a_signed_prekey_changed_between_fetch_and_send_is_asked_about(
+async def test_signed_prekey_rotated_after_fetch_leads_to_a_retry(
     alice: BareClient, control: SandboxControl
 ) -> None:
     _, jid = await friend(control, alice)
@@ -161,7 +159,7 @@ async def test_a_signed_prekey_changed_between_fetch_and_send_is_asked_about(
     assert (asked.id, asked.keys is not None) == (message.id, True)
 
 
-async def test_an_identity_changed_between_fetch_and_send_is_asked_about_and_told(
+async def test_reinstall_after_fetch_leads_to_retry_and_notice(
     alice: BareClient, control: SandboxControl
 ) -> None:
     _, jid = await friend(control, alice)
@@ -173,7 +171,7 @@ async def test_an_identity_changed_between_fetch_and_send_is_asked_about_and_tol
     assert (await alice.next(RetryReceipt)).id == message.id
 
 
-async def test_a_retry_storm_asks_as_often_as_it_is_told(alice: BareClient, control: SandboxControl) -> None:
+async def test_retry_storm_sends_the_requested_number(alice: BareClient, control: SandboxControl) -> None:
     _, jid = await friend(control, alice)
     await control.fault("retry_storm", count=12)
     accepted = await alice.write(jid, "once")
@@ -182,9 +180,7 @@ async def test_a_retry_storm_asks_as_often_as_it_is_told(alice: BareClient, cont
     assert [(each.id, each.count) for each in asked] == [(accepted.id, count) for count in range(1, 13)]
 
 
-async def test_a_flipped_bit_is_noticed_and_the_answer_to_the_retry_is_whole(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_bad_mac_leads_to_a_retry_that_can_be_read(alice: BareClient, control: SandboxControl) -> None:
     mira, _ = await friend(control, alice)
     await control.fault("bad_mac", account=alice.identifier)
     await control.write(mira, str(alice.jid), "whole")
@@ -199,7 +195,7 @@ async def test_a_flipped_bit_is_noticed_and_the_answer_to_the_retry_is_whole(
 
 
 @pytest.mark.parametrize("new_id", [True, False])
-async def test_old_bytes_sent_again_are_opened_by_nobody(
+async def test_replayed_message_is_not_opened(
     alice: BareClient, control: SandboxControl, new_id: bool
 ) -> None:
     mira, _ = await friend(control, alice)

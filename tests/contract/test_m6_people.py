@@ -1,11 +1,11 @@
-"""M5 and M6: finding people, asking to reach them, leaving (dossier 12.11)."""
+"""M5 and M6: resolving people, reachability requests, deletion (dossier 12.11)."""
 
 from __future__ import annotations
 
 import pytest
 
 from bridge.ids import Jid
-from bridge.sandbox.conditions import Ending, LoggingIn
+from bridge.sandbox.rules.reasons import EndReason, LoginRefusal
 from bridge.wire.vocabulary import people
 from bridge.wire.vocabulary.iq import Failure, IqError, Result
 from bridge.wire.vocabulary.keys import PublicBundle
@@ -23,7 +23,7 @@ WRITTEN_OTHERWISE = [
 
 
 @pytest.mark.parametrize(("service", "written", "identifier"), WRITTEN_OTHERWISE)
-async def test_people_are_found_by_service_and_identifier_and_by_their_internal_name(
+async def test_person_is_found_by_identifier_and_by_jid(
     alice: BareClient, running: Running, service: str, written: str, identifier: str
 ) -> None:
     found = await alice.resolve(service, written)
@@ -35,7 +35,7 @@ async def test_people_are_found_by_service_and_identifier_and_by_their_internal_
     assert isinstance(back, Result) and people.parse_person(back) == found
 
 
-async def test_nobody_is_found_in_one_way(alice: BareClient, control: SandboxControl) -> None:
+async def test_unreachable_people_look_alike(alice: BareClient, control: SandboxControl) -> None:
     shy = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Shy", opted_in=False)
     questions = [
         people.ResolveIdentifier("whatsapp", shy["identifier"]),
@@ -50,7 +50,7 @@ async def test_nobody_is_found_in_one_way(alice: BareClient, control: SandboxCon
 
 
 @pytest.mark.parametrize("answers_at_once", [True, False])
-async def test_a_ping_leads_to_opting_in_and_to_the_first_message(
+async def test_reach_request_leads_to_opt_in_and_first_message(
     alice: BareClient, control: SandboxControl, answers_at_once: bool
 ) -> None:
     shy = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Shy", opted_in=False)
@@ -73,7 +73,7 @@ async def test_a_ping_leads_to_opting_in_and_to_the_first_message(
     assert (await control.person(shy["jid"]))["pings"] == 1
 
 
-async def test_a_deletion_removes_everything_and_frees_the_identifier(
+async def test_deletion_removes_the_account_and_frees_its_identifier(
     alice: BareClient, control: SandboxControl, running: Running, new_client: NewClient
 ) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
@@ -81,17 +81,15 @@ async def test_a_deletion_removes_everything_and_frees_the_identifier(
     answer = await alice.ask(lambda id: people.request(id, people.Delete(), alice.names))
     assert isinstance(answer, Result)
     ending = await alice.ended()
-    assert ending is not None and ending.code == running.variant.endings[Ending.ENDED]
+    assert ending is not None and ending.code == running.variant.endings[EndReason.ENDED]
     failure = await alice.log_in()
     assert isinstance(failure, LoginFailure)
-    assert failure.reason == running.variant.login[LoggingIn.UNKNOWN_ACCOUNT].word
+    assert failure.reason == running.variant.login[LoginRefusal.UNKNOWN_ACCOUNT].word
     before = alice.jid
     assert await alice.enlist() != before
 
 
-async def test_people_cannot_write_to_an_account_that_left(
-    alice: BareClient, control: SandboxControl
-) -> None:
+async def test_person_cannot_write_to_a_deleted_account(alice: BareClient, control: SandboxControl) -> None:
     mira = await control.add_person("whatsapp", f"+49{alice.jid.user}", "Mira")
     await control.write(mira["jid"], str(alice.jid), "hello")
     await alice.read()

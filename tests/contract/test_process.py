@@ -1,4 +1,4 @@
-"""The sandbox as a program: its folder, its restarts, and who may use its control API."""
+"""The sandbox as a process: folder, restarts, access to the control API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.contract.support import (
 PRIVATE_FILES = ("keys.yaml", "control.yaml")
 
 
-async def test_a_restart_keeps_keys_ports_and_token_and_forgets_the_rest(tmp_path: Path) -> None:
+async def test_restart_keeps_keys_ports_and_token_only(tmp_path: Path) -> None:
     folder, port = tmp_path / "deep" / "sandbox", free_port()
     with sandbox_process(folder, partner_port=port) as running:
         profile, control_file = running.profile, read_yaml(folder / "control.yaml")
@@ -45,7 +45,7 @@ async def test_a_restart_keeps_keys_ports_and_token_and_forgets_the_rest(tmp_pat
         assert await people_of(running) == people
 
 
-def test_the_console_command_runs_it(tmp_path: Path) -> None:
+def test_console_command_runs_the_sandbox(tmp_path: Path) -> None:
     folder = tmp_path / "sandbox"
     command = [sys.executable, "-m", "bridge", "sandbox", "--dir", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -63,7 +63,7 @@ async def people_of(running: Running) -> list[str]:
         return [each["jid"] for each in (await control.call("GET", "/people"))["people"]]
 
 
-async def test_the_folder_holds_a_whole_profile_and_private_files(running: Running) -> None:
+async def test_folder_has_a_complete_profile_and_private_files(running: Running) -> None:
     profile = running.profile
     assert profile.is_sandbox
     assert profile.chat.host == LOOPBACK
@@ -71,20 +71,20 @@ async def test_the_folder_holds_a_whole_profile_and_private_files(running: Runni
         assert (running.folder / name).stat().st_mode & 0o777 == 0o600
 
 
-async def test_every_word_of_the_variant_stands_in_the_profile(running: Running) -> None:
+async def test_profile_has_every_word_of_the_variant(running: Running) -> None:
     profile, variant = running.profile, running.variant
     assert set(profile.enlist.reasons) == {each.word for each in variant.enlist.values()}
     assert set(profile.login_failures) == {each.word for each in variant.login.values()}
     assert set(profile.ack_errors) == {str(each.code) for each in variant.acks.values()}
 
 
-async def test_everything_under_it_is_labelled_as_a_sandbox(running: Running) -> None:
+async def test_profile_is_labelled_as_a_sandbox(running: Running) -> None:
     assert "SANDBOX" in running.profile.label
     assert all(each.simulated for each in running.profile.services if each.id != "whatsapp")
 
 
 @pytest.mark.parametrize("token", [None, "", "Bearer", "Bearer wrong", "Bearer ünknown"])
-async def test_the_control_api_is_closed_without_its_token(running: Running, token: str | None) -> None:
+async def test_control_api_requires_its_token(running: Running, token: str | None) -> None:
     url = read_yaml(running.folder / "control.yaml")["url"]
     headers = {} if token is None else {"Authorization": token}
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -93,7 +93,7 @@ async def test_the_control_api_is_closed_without_its_token(running: Running, tok
                 assert answer.status == 401
 
 
-async def test_nonsense_is_refused_with_a_reason(control: SandboxControl) -> None:
+async def test_invalid_control_calls_are_refused_with_a_reason(control: SandboxControl) -> None:
     cases = [
         ("POST", "/people", {"service": "whatsapp"}, 400),
         ("POST", "/people", {"service": "nowhere", "identifier": "x", "name": "X"}, 404),

@@ -10,8 +10,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from bridge.sandbox.files import SHIPPED
-from bridge.sandbox.variant import DEFAULT
+from bridge.sandbox.edges.folder import SHIPPED
+from bridge.sandbox.rules.variant import DEFAULT
 from tests.contract.support import SandboxControl, control_of, sandbox_process
 
 PREKEYS_UPLOADED, PREKEYS_LOW = 5, 4

@@ -7,7 +7,7 @@ import re
 
 from tests.house.source import docstrings, modules, show
 
-PROFILE_CODE = ("bridge/profile.py", "bridge/sandbox/conditions.py")
+PROFILE_CODE = ("bridge/profile.py", "bridge/sandbox/rules/reasons.py")
 """The schema of profiles, which has default names, and the sandbox's own names of why it refuses. The words
 on its wire are data beside them, and differ between its variants."""
 
@@ -24,7 +24,7 @@ REASONS = {
     "bad_key", "bad_signature", "not_eligible", "too_many", "temporarily_unavailable",
 }  # fmt: skip
 
-CONTROL_WORDS = ("bridge/sandbox/control", "bridge/sandbox/push.py")
+CONTROL_WORDS = ("bridge/sandbox/control/", "bridge/sandbox/rules/accounts/push.py")
 """Tests name conditions and forgeries to the sandbox by its own words; some networks have the same ones."""
 
 ENLISTMENT_FORM = {"authkey"}

@@ -18,9 +18,9 @@ IMPURE = {
     "time", "urllib.request", "uuid",
 }  # fmt: skip
 
-SANDBOX_EDGES = {"control", "files", "main", "server", "web"}
-"""The sandbox's edges, ``control`` with its parts such as ``control_people``. All else of it is rules over
-plain state, so that it also runs within a simulation."""
+SANDBOX_EDGES = {"control", "edges", "main"}
+"""The folders and files of the sandbox that do I/O. All else is rules over plain state, so that it also
+runs within a simulation."""
 
 FORBIDDEN_IMPORTS = {"time", "random", "secrets", "socket", "select", "selectors", "uuid"}
 
@@ -44,7 +44,7 @@ def pure_modules() -> list[Module]:
         if FLOORS.get(room(module.name), 9) <= HIGHEST_PURE_FLOOR
         or (
             room(module.name) == "sandbox"
-            and module.name.split(".")[-1].partition("_")[0] not in SANDBOX_EDGES
+            and module.name.split(".")[2:3] not in [[name] for name in SANDBOX_EDGES]
         )
     ]
 

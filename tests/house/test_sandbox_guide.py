@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePosixPath
 
-from bridge.sandbox.acts import ACTS
-from bridge.sandbox.conditions import Ending, Sending
-from bridge.sandbox.faults import Kind
-from bridge.sandbox.files import load_variant
-from bridge.sandbox.push import Forgery
-from bridge.sandbox.variant import DEFAULT
+from bridge.sandbox.edges.folder import load_variant
+from bridge.sandbox.rules.accounts.push import Forgery
+from bridge.sandbox.rules.actions import ACTIONS
+from bridge.sandbox.rules.faults import Kind
+from bridge.sandbox.rules.reasons import EndReason, SendRefusal
+from bridge.sandbox.rules.variant import DEFAULT
 from tests.house.source import ROOT, modules, text_of
 
 GUIDE = "docs/guide/sandbox.md"
@@ -27,16 +26,16 @@ def test_every_fault_is_in_the_guide_and_no_other() -> None:
     assert list(rows("Faults")) == [kind.value for kind in Kind]
 
 
-def test_every_act_is_in_the_guide_and_no_other() -> None:
-    assert list(rows("Acts")) == list(ACTS)
+def test_every_action_is_in_the_guide_and_no_other() -> None:
+    assert list(rows("Actions")) == list(ACTIONS)
 
 
 def test_the_choices_of_an_act_or_a_fault_are_in_its_row() -> None:
-    faults, acts = rows("Faults"), rows("Acts")
+    faults, actions = rows("Faults"), rows("Actions")
     for row, choices in (
-        (acts["end"], Ending),
-        (acts["forged_push"], Forgery),
-        (faults["ack_error"], Sending),
+        (actions["end"], EndReason),
+        (actions["forged_push"], Forgery),
+        (faults["ack_error"], SendRefusal),
     ):
         assert [choice.value for choice in choices if f"`{choice.value}`" not in row] == []
 
@@ -51,7 +50,7 @@ def test_everybody_who_is_there_from_the_start_is_in_the_guide_with_their_answer
 
 
 def test_every_part_of_the_control_api_is_in_the_guide() -> None:
-    control = [each for each in modules("bridge") if PurePosixPath(each.path).name.startswith("control")]
+    control = [each for each in modules("bridge") if each.path.startswith("bridge/sandbox/control/")]
     routes = {route for each in control for route in ROUTE.findall((ROOT / each.path).read_text())}
     assert {"/people", "/clock", "/faults"} <= routes
     assert [route for route in sorted(routes) if route not in text_of(GUIDE)] == []

@@ -1,4 +1,4 @@
-"""A gatekeeper in memory: no socket, no clock, the same randomness in every run."""
+"""A gatekeeper in memory: no socket, no clock, seeded randomness."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bridge.curve import KeyPair, key_pair
 from bridge.e2ee.keys import new_own_keys, new_signed_prekey
 from bridge.ids import Jid
-from bridge.sandbox.files import load_variant
+from bridge.sandbox.connections import Connections, HangUp, ServerKeys, Write
+from bridge.sandbox.edges.folder import load_variant
 from bridge.sandbox.gatekeeper import Gatekeeper
-from bridge.sandbox.outputs import FetchKeys, WakeUp
-from bridge.sandbox.state import PushSigner, State, make_state
-from bridge.sandbox.switchboard import HangUp, ServerKeys, Switchboard, Write
-from bridge.sandbox.variant import profile, profile_data
+from bridge.sandbox.rules.outputs import FetchKeys, WakeUp
+from bridge.sandbox.rules.state import PushSigner, State, make_state
+from bridge.sandbox.rules.variant import profile, profile_data
 from bridge.wire.connection import ClientConnection, StanzaReceived
 from bridge.wire.login import ClientPayload
 from bridge.wire.stanza import Stanza
@@ -33,7 +33,7 @@ KID = "key-1"
 
 
 def dice(seed: str) -> Callable[[int], bytes]:
-    """Randomness that is the same in every run: SHA-256 in counter mode over a seed."""
+    """Deterministic randomness: SHA-256 in counter mode over a seed."""
     state = [0]
 
     def draw(count: int) -> bytes:
@@ -61,9 +61,9 @@ def pem(key: rsa.RSAPrivateKey) -> bytes:
 
 def make_world(variant: str = "default", seed: str = "world") -> State:
     """An empty network with one partner."""
-    words = load_variant(variant)
+    seen = load_variant(variant)
     data = profile_data(
-        words,
+        seen,
         host="127.0.0.1",
         chat_port=1,
         web_port=2,
@@ -72,7 +72,7 @@ def make_world(variant: str = "default", seed: str = "world") -> State:
         clock_offset_file="clock-offset",
     )
     signer = PushSigner("push-1", pem(rsa_key()))
-    return make_state(profile(data), words, dice(seed), signer, b"seed", PARTNER)
+    return make_state(profile(data), seen, dice(seed), signer, b"seed", PARTNER)
 
 
 def key_set(*keys: tuple[str, rsa.RSAPrivateKey]) -> bytes:
@@ -89,7 +89,7 @@ def base64url(data: bytes) -> str:
 
 
 class User:
-    """A partner's user in memory; ``words`` are what came on the line, as parsed."""
+    """A partner's user in memory; ``seen``: everything received, parsed."""
 
     def __init__(self, world: Memory, identifier: str) -> None:
         self.world, self.identifier = world, identifier
@@ -98,8 +98,8 @@ class User:
         self.own = new_own_keys(self.rng)
         self.signed = new_signed_prekey(self.own, 1, self.rng)
         self.jid = Jid("", "")
-        self.line = 0
-        self.words: list[Word] = []
+        self.link = 0
+        self.seen: list[Word] = []
         self.connection: ClientConnection | None = None
         self._tokens = 0
 
@@ -148,17 +148,18 @@ class User:
         login = ClientPayload(
             int(self.jid.user), self.token(self.world.now).encode(), True, state.profile.chat.protocol_version
         )
-        self.words = []
+        self.seen = []
         self.connection = ClientConnection(
             static=self.static,
             ephemeral=key_pair(self.rng(32)),
             header=state.profile.chat.header,
             prologue=state.profile.chat.prologue,
+            mix_empty_payload=state.profile.chat.mix_empty_payload,
             root_key=state.profile.chat.root_key,
             login=login.to_bytes(),
             now=self.world.now,
         )
-        self.line = self.world.board.open(self.world.now)
+        self.link = self.world.connections.open(self.world.now)
         self.world.carry()
 
     def send(self, stanza: Stanza) -> None:
@@ -168,21 +169,21 @@ class User:
 
 
 class Memory:
-    """The gatekeeper, its lines and its users; bytes are carried until none are left."""
+    """The gatekeeper, its links and its users; bytes are carried until none are left."""
 
     def __init__(self, variant: str = "default", seed: str = "world") -> None:
         self.state = make_world(variant, seed)
         self.gatekeeper = Gatekeeper(self.state)
         keys = ServerKeys(pair("root"), pair("intermediate"), pair("server"))
-        self.board = Switchboard(self.gatekeeper, keys)
+        self.connections = Connections(self.gatekeeper, keys)
         self.now = NOW
         self.users: list[User] = []
         self.pushes: list[WakeUp] = []
         self.hung_up: list[int] = []
         self.bytes_sent = b""
         self.key_fetches = 0
-        words = self.state.profile.stanzas
-        self.names = PeopleNames(words.namespace, words.resolve, words.reach, words.delete)
+        seen = self.state.profile.stanzas
+        self.names = PeopleNames(seen.namespace, seen.resolve, seen.reach, seen.delete)
 
     def user(self, identifier: str) -> User:
         self.users.append(User(self, identifier))
@@ -197,7 +198,7 @@ class Memory:
         return reply
 
     def carry(self) -> None:
-        """Bytes both ways until there are none."""
+        """Carry bytes both ways until none are left."""
         moved = True
         while moved:
             moved = False
@@ -205,31 +206,31 @@ class Memory:
                 data = user.connection.data_to_send() if user.connection is not None else b""
                 if data:
                     moved = True
-                    needed = self.board.receive(user.line, data, self.now)
+                    needed = self.connections.receive(user.link, data, self.now)
                     if needed is not None:
                         self._fetch(needed)
-                        assert self.board.resume(user.line, self.now, may_fetch=False) is None
-            for doing in self.board.take_doings(self.now):
+                        assert self.connections.resume(user.link, self.now, may_fetch=False) is None
+            for effect in self.connections.take_effects(self.now):
                 moved = True
-                self._do(doing)
+                self._do(effect)
 
-    def _do(self, doing: Write | HangUp | WakeUp) -> None:
-        match doing:
+    def _do(self, effect: Write | HangUp | WakeUp) -> None:
+        match effect:
             case WakeUp():
-                self.pushes.append(doing)
+                self.pushes.append(effect)
             case HangUp():
-                self.hung_up.append(doing.connection)
+                self.hung_up.append(effect.connection)
             case Write():
-                self.bytes_sent += doing.data
+                self.bytes_sent += effect.data
                 for user in self.users:
-                    if user.line == doing.connection:
-                        self._receive(user, doing.data)
+                    if user.link == effect.connection:
+                        self._receive(user, effect.data)
 
     def _receive(self, user: User, data: bytes) -> None:
         assert user.connection is not None
         for event in user.connection.receive(data):
             if isinstance(event, StanzaReceived):
-                user.words.append(parse(event.stanza, "from", self.names))
+                user.seen.append(parse(event.stanza, "from", self.names))
 
     def _fetch(self, needed: FetchKeys) -> None:
         self.key_fetches += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.sandbox.people import SimulatedPerson
+from bridge.sandbox.people.simulated import SimulatedPerson
 from bridge.wire.vocabulary import iq
 from bridge.wire.vocabulary.info import OfflineDone, OfflinePreview
 from bridge.wire.vocabulary.iq import Result
@@ -12,8 +12,8 @@ from bridge.wire.vocabulary.prekeys import upload
 from tests.rules.sandbox_support import NOW, PARTNER, Memory, User, make_world
 
 
-def met(world: Memory) -> tuple[User, SimulatedPerson]:
-    """A user with keys in the directory, and somebody who may write to them."""
+def user_and_person(world: Memory) -> tuple[User, SimulatedPerson]:
+    """An enlisted user and a person who can write to them."""
     user = world.user("@alice:hs.example")
     assert user.enlist()["status"] == "ok"
     person = world.gatekeeper.add_person("whatsapp", "+491510000001", "Mira", world.now)
@@ -21,9 +21,9 @@ def met(world: Memory) -> tuple[User, SimulatedPerson]:
     return user, person
 
 
-def day(world: Memory) -> None:
-    """Some of everything."""
-    user, person = met(world)
+def scenario(world: Memory) -> None:
+    """A run through login, messages and expiry."""
+    user, person = user_and_person(world)
     user.log_in()
     user.send(iq.ping("1"))
     person.write(user.jid, "hello", world.now)
@@ -35,31 +35,31 @@ def day(world: Memory) -> None:
     world.carry()
 
 
-def test_a_login_and_a_message_pass_through_frames_and_noise_in_memory() -> None:
+def test_login_and_message_cross_the_wire_in_memory() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     user.log_in()
-    assert user.words == [Success(int(NOW)), OfflinePreview(0), OfflineDone(0)]
+    assert user.seen == [Success(int(NOW)), OfflinePreview(0), OfflineDone(0)]
     user.send(iq.ping("1"))
-    assert user.words[-1] == Result("1")
+    assert user.seen[-1] == Result("1")
     person.write(user.jid, "hello", world.now)
     world.gatekeeper.settle(world.now)
     world.carry()
-    (message,) = [word for word in user.words if isinstance(word, Message)]
+    (message,) = [word for word in user.seen if isinstance(word, Message)]
     assert (message.peer, message.kind, message.t, message.notify) == (person.jid, "pkmsg", int(NOW), "Mira")
 
 
-def test_the_same_day_with_the_same_dice_gives_the_same_bytes() -> None:
+def test_same_seed_gives_the_same_bytes() -> None:
     worlds = [Memory(seed="a"), Memory(seed="a"), Memory(seed="b")]
     for world in worlds:
-        day(world)
+        scenario(world)
     first, again, other = [world.bytes_sent for world in worlds]
     assert first == again != other
 
 
-def test_a_message_for_somebody_who_is_away_asks_for_a_wake_up() -> None:
+def test_message_to_offline_account_sends_a_wake_up() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     person.write(user.jid, "hello", world.now)
     world.gatekeeper.settle(world.now)
     world.carry()
@@ -68,30 +68,30 @@ def test_a_message_for_somebody_who_is_away_asks_for_a_wake_up() -> None:
     assert push.body == b'{"to": "@alice:hs.example"}'
 
 
-def test_the_older_connection_is_hung_up_after_its_last_word() -> None:
+def test_replaced_connection_is_closed_after_its_stream_error() -> None:
     world = Memory()
-    user, _ = met(world)
+    user, _ = user_and_person(world)
     user.log_in()
-    older, words = user.line, user.words
+    older, seen = user.link, user.seen
     second = world.user(user.identifier)
     second.jid, second.static, second.own = user.jid, user.static, user.own
     second._tokens = 100
     second.log_in()
-    assert isinstance(words[-1], StreamError)
+    assert isinstance(seen[-1], StreamError)
     assert world.hung_up == [older]
 
 
-def test_a_login_waits_for_the_partners_keys_and_goes_on_with_them() -> None:
+def test_login_waits_for_the_partner_keys() -> None:
     world = Memory()
-    user, _ = met(world)
+    user, _ = user_and_person(world)
     world.state.tokens.keys.clear()
     before = world.key_fetches
     user.log_in()
     assert world.key_fetches == before + 1
-    assert user.words[0] == Success(int(NOW))
+    assert user.seen[0] == Success(int(NOW))
 
 
-def test_account_numbers_are_longer_than_32_bits_and_outlive_a_restart() -> None:
+def test_account_numbers_are_stable_and_exceed_32_bits() -> None:
     numbers = set()
     for name in ("alice", "bob", "carol"):
         jids = [make_world().registry.account_jid(7, name) for _ in range(2)]
@@ -101,9 +101,9 @@ def test_account_numbers_are_longer_than_32_bits_and_outlive_a_restart() -> None
     assert len(numbers) == 3
 
 
-def test_upload_questions_reach_the_directory() -> None:
+def test_upload_with_foreign_keys_is_refused() -> None:
     world = Memory()
-    user, person = met(world)
+    user, person = user_and_person(world)
     user.log_in()
     user.send(upload("7", person.keyring.make(1)))
-    assert isinstance(user.words[-1], iq.Failure), "the keys are somebody else's"
+    assert isinstance(user.seen[-1], iq.Failure), "the keys are somebody else's"

@@ -21,8 +21,8 @@ from bridge.flow.reading import READ_IN_MATRIX
 from bridge.flow.reception import EVENT
 from bridge.ids import GHOST_PREFIX, EventId, RoomId, UserId
 from bridge.ports import Row
-from bridge.sandbox.files import load_variant
-from bridge.sandbox.variant import profile, profile_data
+from bridge.sandbox.edges.folder import load_variant
+from bridge.sandbox.rules.variant import profile, profile_data
 from bridge.states import Custody, Level
 from bridge.store import kinds
 from bridge.store.database import Database, open_database

@@ -60,15 +60,23 @@ def slices(message: Message) -> bytes:
     return (message.ephemeral or b"") + (message.static or b"") + (message.payload or b"")
 
 
-def initiator(prologue: bytes = PROLOGUE) -> Handshake:
+def initiator(prologue: bytes = PROLOGUE, *, mix_empty_payload: bool = False) -> Handshake:
     return Handshake(
-        initiator=True, static=key("client"), ephemeral=key("client ephemeral"), prologue=prologue
+        initiator=True,
+        static=key("client"),
+        ephemeral=key("client ephemeral"),
+        prologue=prologue,
+        mix_empty_payload=mix_empty_payload,
     )
 
 
-def responder(prologue: bytes = PROLOGUE) -> Handshake:
+def responder(prologue: bytes = PROLOGUE, *, mix_empty_payload: bool = False) -> Handshake:
     return Handshake(
-        initiator=False, static=key("server"), ephemeral=key("server ephemeral"), prologue=prologue
+        initiator=False,
+        static=key("server"),
+        ephemeral=key("server ephemeral"),
+        prologue=prologue,
+        mix_empty_payload=mix_empty_payload,
     )
 
 
@@ -163,6 +171,31 @@ def test_absent_payload_is_not_mixed_in() -> None:
     assert absent.read_second(answer) == b"x"
     with pytest.raises(RemoteProtocolError):
         empty.read_second(answer)
+
+
+@fixed_keys
+def test_initiator_can_mix_an_empty_payload_as_the_library_does() -> None:
+    ours, theirs = initiator(mix_empty_payload=True), library(initiator=False)
+    hello = ours.write_first()
+    assert hello.payload is None
+    assert theirs.read_message(slices(hello)) == b""
+    answer = bytes(theirs.write_message(b"certificates"))
+    assert ours.read_second(Message(answer[:32], answer[32:80], answer[80:])) == b"certificates"
+
+
+@fixed_keys
+def test_responder_can_mix_an_empty_payload_as_the_library_does() -> None:
+    ours, theirs = responder(mix_empty_payload=True), library(initiator=True)
+    hello = bytes(theirs.write_message(b""))
+    assert ours.read_first(Message(ephemeral=hello)) is None
+    assert theirs.read_message(slices(ours.write_second(b"certificates"))) == b"certificates"
+
+
+@pytest.mark.parametrize("mixes", [False, True])
+def test_sent_payload_is_mixed_once_in_either_setting(mixes: bool) -> None:
+    first, second = initiator(mix_empty_payload=mixes), responder(mix_empty_payload=not mixes)
+    assert second.read_first(first.write_first(b"hello")) == b"hello"
+    assert first.read_second(second.write_second(b"x")) == b"x"
 
 
 def test_handshake_fails_with_another_prologue() -> None:

@@ -41,6 +41,7 @@ def test_bytes_are_written_in_hexadecimal() -> None:
         {"chat": CHAT | {"port": 0}},
         {"chat": CHAT | {"port": 65_536}},
         {"chat": CHAT | {"header": "xy"}},
+        {"chat": CHAT | {"mix_empty_payload": "perhaps"}},
         {"chat": CHAT | {"root_key": "00" * 31}},
         {"chat": CHAT | {"root_key": "00" * 33}},
         {"chat": {name: value for name, value in CHAT.items() if name != "root_key"}},

@@ -60,6 +60,7 @@ class Opener:
             ephemeral=key_pair(self.random.bytes(KEY_BYTES)),
             header=chat.header,
             prologue=chat.prologue,
+            mix_empty_payload=chat.mix_empty_payload,
             root_key=chat.root_key,
             login=payload.to_bytes(),
             now=self.clock.now(),

@@ -1,0 +1,1 @@
+"""Partners and accounts: enlistment, login, identity tokens, wake-ups."""

@@ -1,0 +1,1 @@
+"""What members send: stanzas, queries, delivery, mailboxes, prekeys, reachability."""
