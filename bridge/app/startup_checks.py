@@ -74,7 +74,7 @@ class StartupChecks:
         try:
             await self._be_called_back()
         except Rejected as error:
-            if error.status not in NOT_THERE:
+            if error.status not in UNKNOWN_PATH:
                 raise _unknown_id(self.config) from error
             LOG.warning("homeserver has no ping")
             self.tell(_no_ping(self.config))

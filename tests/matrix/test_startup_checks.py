@@ -171,12 +171,12 @@ async def test_another_reason_is_told_anew() -> None:
 
 @pytest.mark.parametrize("status", [404, 405])
 async def test_homeserver_without_ping_is_warned_about_and_used(status: int) -> None:
-    table = Table()
-    async with table.homeserver() as fake:
+    setting = Setting()
+    async with setting.homeserver() as fake:
         await fake.faults(Fault("ping", "status", status=status, errcode="M_UNRECOGNIZED"))
-        async with table.meeting() as task:
+        async with setting.checks() as task:
             await task
-    (told,) = table.told
+    (told,) = setting.told
     assert told.path == "appservice.address" and "has no ping" in told.what
 
 

@@ -100,7 +100,7 @@ def _homeserver(bridge: Whole) -> Values:
         "events": [list(event.__dict__.values()) for event in home.events],
         "redacted": home.redacted,
         "read": home.read,
-        "aliases": home._aliases,
+        "aliases": home.aliases,
         "sent": [[*key, event_id] for key, event_id in home._sent.items()],
     }
 
@@ -112,7 +112,7 @@ def _restore_homeserver(bridge: Whole, values: Values) -> None:
     home.events = [Event(*event) for event in values["events"]]
     home.redacted = values["redacted"]
     home.read = [(UserId(user), EventId(event)) for user, event in values["read"]]
-    home._aliases = values["aliases"]
+    home.aliases = values["aliases"]
     home._sent = {(user, room, key): event for user, room, key, event in values["sent"]}
 
 
