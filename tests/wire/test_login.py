@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 
 import pytest
@@ -91,9 +90,13 @@ def test_what_is_no_login_is_refused(data: bytes) -> None:
 
 @QUICK
 @given(st.binary(max_size=100))
-def test_any_bytes_are_a_login_or_refused(data: bytes) -> None:
-    with contextlib.suppress(RemoteProtocolError):
-        ClientPayload.from_bytes(data)
+def test_any_bytes_are_refused_or_read_as_they_would_be_written(data: bytes) -> None:
+    for start in (b"", LOGIN.to_bytes()):
+        try:
+            found = ClientPayload.from_bytes(start + data)
+        except RemoteProtocolError:
+            continue
+        assert ClientPayload.from_bytes(found.to_bytes()) == found
 
 
 def test_the_token_is_not_printed() -> None:
