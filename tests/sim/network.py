@@ -108,6 +108,8 @@ class SimulatedNetwork(Connector):
         self.directory: tuple[OwnKeys, SignedPreKey] | None = None
         self.prekeys = 0
         self.link: SimulatedLink | None = None
+        self.logins = 0
+        """How often a connection was asked for, in vain or not."""
         self._mailbox: list[Stanza] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -145,6 +147,7 @@ class SimulatedNetwork(Connector):
         self, credentials: Credentials, on_stanzas: OnStanzas, *, reason: int = REASON_USER_ACTIVATED
     ) -> Link:
         assert (credentials.login, reason >= 0) == (LOGIN, True)
+        self.logins += 1
         if not self.up:
             raise TryAgain("the network is away")
         if self.refuses_login is not None:
