@@ -25,6 +25,7 @@ from bridge.profile import Reason
 from bridge.wire.login import REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import message as messages
+from bridge.wire.vocabulary import receipt
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.people import Person
 from bridge.wire.vocabulary.receipt import Receipt
@@ -73,6 +74,7 @@ class SimulatedLink(Link):
     async def upload_keys(self, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]) -> None:
         self._network.directory = own, signed
         self._network.prekeys += len(one_time)
+        self._network.one_time += one_time
 
     async def prekey_count(self) -> int:
         return self._network.prekeys
@@ -98,6 +100,8 @@ class SimulatedNetwork(Connector):
         self.up = True
         """Whether a connection can be made."""
         self.acknowledges = True
+        self.deaf = False
+        """Whether the contact misses what is acknowledged, as one whose program was broken."""
         self.refuses: int | None = None
         """The number with which messages of ours are refused."""
         self.enlisting: Reason | None = None
@@ -110,6 +114,10 @@ class SimulatedNetwork(Connector):
         self.link: SimulatedLink | None = None
         self.logins = 0
         """How often a connection was asked for, in vain or not."""
+        self.hears_acknowledgements = True
+        """Whether the bridge's acknowledgements arrive; if not, a stanza is given again."""
+        self.one_time: list[PreKey] = []
+        """Every one-time prekey that was uploaded."""
         self._mailbox: list[Stanza] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -161,8 +169,12 @@ class SimulatedNetwork(Connector):
         self.sent.append(stanza)
         if stanza.tag not in ("message", "receipt") or not self.acknowledges:
             return
-        if stanza.tag == "message" and self.refuses is None:
+        if stanza.tag == "message" and self.refuses is None and not self.deaf:
             self.contact.read(messages.parse(stanza, "to"))
+        if stanza.attributes.get("type") == receipt.RETRY and self.contact.answers:
+            asked = receipt.parse(stanza, "to")
+            assert isinstance(asked, receipt.RetryReceipt)
+            self._soon(self.deliver(self.contact.write_again(asked)))
         to, kind = Jid.parse(str(stanza.attributes["to"])), stanza.attributes.get("type")
         ack = Ack(
             stanza.tag,
@@ -187,7 +199,15 @@ class SimulatedNetwork(Connector):
             link.cut(Why.NOT_STORED)
             return
         done = {(answer.attributes.get("class"), answer.attributes.get("id")) for answer in answers}
-        self._mailbox = [each for each in self._mailbox if (each.tag, each.attributes.get("id")) not in done]
+        if self.hears_acknowledgements:
+            self._mailbox = [
+                each for each in self._mailbox if (each.tag, each.attributes.get("id")) not in done
+            ]
+
+    @property
+    def waiting(self) -> int:
+        """How many stanzas the bridge has not acknowledged."""
+        return len(self._mailbox)
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
