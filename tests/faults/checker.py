@@ -150,7 +150,7 @@ def sent_once(logs: Logs, *, settled: bool) -> Iterator[str]:
 def notices_once(logs: Logs, *, settled: bool) -> Iterator[str]:
     """P1: a notice is sent once like any message, and one that says "wait" does not outlast the wait."""
     notices = [shown for shown in logs.shown if shown.says is not Says.WORDS and not shown.redacted]
-    for (_, about, text), times in Counter((n.chat, n.about, n.text) for n in notices).items():
+    for (_, about, text, _), times in Counter((n.chat, n.about, n.text, n.marker) for n in notices).items():
         if times > 1:
             yield f"the notice {text!r} about {about} stands {times} times"
     for chat, times in Counter(n.chat for n in notices if n.says is Says.WAITING).items():
@@ -165,19 +165,20 @@ def shown_once(logs: Logs, *, settled: bool) -> Iterator[str]:
     stands = [shown for shown in logs.shown if not shown.redacted]
     places = Counter((s.chat, s.text) for s in stands if s.marker is not None)
     missing: Counter[Chat] = Counter()
+    unsettled: Counter[Chat] = Counter()
     for chat, text in sorted({(given.chat, given.text) for given in logs.given}):
         times = places[chat, text]
         acked = any(g.acked for g in logs.given if (g.chat, g.text) == (chat, text))
         if times > 1:
             yield f"{text!r} stands in Matrix {times} times"
-        elif acked and times == 0:
-            missing[chat] += 1
+        elif times == 0:
+            (missing if acked else unsettled)[chat] += 1
     unreadable = Counter(shown.chat for shown in stands if shown.says is Says.UNREADABLE)
     for chat in missing.keys() | unreadable.keys() if settled else ():
         if missing[chat] > unreadable[chat]:
             yield f"{missing[chat]} acknowledged messages do not stand in Matrix in {chat}"
-        elif missing[chat] < unreadable[chat]:
-            yield f"{unreadable[chat] - missing[chat]} are said to be unreadable in {chat}, but stand there"
+        elif missing[chat] + unsettled[chat] < unreadable[chat]:
+            yield f"{unreadable[chat]} are said to be unreadable in {chat}, but {missing[chat]} are missing"
     markers = Counter(s.marker for s in stands if s.marker is not None and (settled or s.says is Says.WORDS))
     for marker, times in markers.items():
         if times > 1:

@@ -134,13 +134,16 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
     "a message is shown and said to be unreadable": (
         "P2",
         lambda logs: replace(
-            logs, shown=(*logs.shown, Shown("$12", CHAT, "unreadable", Says.UNREADABLE, marker="m9"))
+            logs,
+            given=logs.given[:2],
+            shown=(*logs.shown, Shown("$12", CHAT, "unreadable", Says.UNREADABLE, marker="m9")),
         ),
     ),
     "a message is said to be unreadable twice": (
         "P2",
         lambda logs: replace(
             logs,
+            given=logs.given[:2],
             shown=(
                 *logs.shown[:2],
                 *(Shown(f"$1{n}", CHAT, f"unreadable {n}", Says.UNREADABLE, marker=f"m{n}") for n in (2, 3)),

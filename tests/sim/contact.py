@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from bridge.curve import KeyPair
 from bridge.e2ee import session as signal
@@ -15,7 +16,7 @@ from bridge.ports import Clock
 from bridge.wire import payload
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary.keys import PublicBundle
-from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.message import Message, parse
 from bridge.wire.vocabulary.receipt import RetryReceipt
 
 NUMBER = "4915112345678"
@@ -26,6 +27,13 @@ def bundle_of(own: OwnKeys, signed: SignedPreKey) -> PreKeyBundle:
     """What a directory hands out of these keys."""
     keys = own.registration_id, own.identity.public, signed.id, signed.pair.public, signed.signature
     return PreKeyBundle(*keys, None, None)
+
+
+def damaged(stanza: Stanza) -> Stanza:
+    """A message with one bit of its MAC flipped."""
+    arrived = parse(stanza, "from")
+    ciphertext = arrived.ciphertext[:-1] + bytes([arrived.ciphertext[-1] ^ 1])
+    return replace(arrived, ciphertext=ciphertext).to_stanza("from")
 
 
 class SimulatedContact:
@@ -47,7 +55,8 @@ class SimulatedContact:
         """The stanza ids of what was received, for receipts."""
         self.answers = False
         """Whether they seal again what could not be read."""
-        self._written: dict[str, str] = {}
+        self.written: dict[str, str] = {}
+        """What they wrote, by stanza id."""
 
     def bundle(self) -> PreKeyBundle:
         """What others start a session with."""
@@ -79,7 +88,7 @@ class SimulatedContact:
         now = self._clock.now()
         if not signal.can_seal(self._record, now):
             self._record = signal.start(self._record, self._own, bundle, self._rng, now)
-        self._written[stanza_id] = text
+        self.written[stanza_id] = text
         return self._sealed(stanza_id)
 
     def write_again(self, asked: RetryReceipt) -> Stanza:
@@ -113,7 +122,7 @@ class SimulatedContact:
 
     def _sealed(self, stanza_id: str) -> Stanza:
         now = self._clock.now()
-        padded = payload.pad(payload.TextPayload(self._written[stanza_id]).to_bytes(), self._rng)
+        padded = payload.pad(payload.TextPayload(self.written[stanza_id]).to_bytes(), self._rng)
         sealed = signal.seal(self._record, self._own, padded, self._rng, now)
         self._record = sealed.record
         message = Message(stanza_id, self.jid, sealed.kind, sealed.ciphertext, t=int(now), notify=self.name)

@@ -100,6 +100,9 @@ class SimulatedNetwork(Connector):
         self.up = True
         """Whether a connection can be made."""
         self.acknowledges = True
+        """Whether what the bridge sends arrives and is acknowledged."""
+        self.confirms = True
+        """Whether the acknowledgement of what arrived reaches the bridge."""
         self.deaf = False
         """Whether the contact misses what is acknowledged, as one whose program was broken."""
         self.refuses: int | None = None
@@ -109,6 +112,10 @@ class SimulatedNetwork(Connector):
         self.refuses_login: LoginRefused | None = None
         self.sent: list[Stanza] = []
         """What the bridge sent, in order."""
+        self.accepted: list[Stanza] = []
+        """The messages among them that were not refused."""
+        self.given: list[Stanza] = []
+        """What was accepted for the account, in order."""
         self.directory: tuple[OwnKeys, SignedPreKey] | None = None
         self.prekeys = 0
         self.link: SimulatedLink | None = None
@@ -134,6 +141,7 @@ class SimulatedNetwork(Connector):
 
     async def deliver(self, *stanzas: Stanza) -> None:
         """Stanzas for the account: now, or once it connects."""
+        self.given.extend(stanzas)
         self._mailbox.extend(stanzas)
         if self.link is not None and self.link.end is None:
             await self._hand_over(self.link)
@@ -167,6 +175,8 @@ class SimulatedNetwork(Connector):
     def taken(self, link: SimulatedLink, stanza: Stanza) -> None:
         """What the server does with a stanza of ours: the contact gets it, and it is acknowledged."""
         self.sent.append(stanza)
+        if stanza.tag == "message" and self.refuses is None and self.acknowledges:
+            self.accepted.append(stanza)
         if stanza.tag not in ("message", "receipt") or not self.acknowledges:
             return
         if stanza.tag == "message" and self.refuses is None and not self.deaf:
@@ -175,6 +185,8 @@ class SimulatedNetwork(Connector):
             asked = receipt.parse(stanza, "to")
             assert isinstance(asked, receipt.RetryReceipt)
             self._soon(self.deliver(self.contact.write_again(asked)))
+        if not self.confirms:
+            return
         to, kind = Jid.parse(str(stanza.attributes["to"])), stanza.attributes.get("type")
         ack = Ack(
             stanza.tag,
@@ -205,9 +217,9 @@ class SimulatedNetwork(Connector):
             ]
 
     @property
-    def waiting(self) -> int:
-        """How many stanzas the bridge has not acknowledged."""
-        return len(self._mailbox)
+    def waiting(self) -> Sequence[Stanza]:
+        """The stanzas that the bridge has not acknowledged."""
+        return self._mailbox
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
