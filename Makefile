@@ -9,7 +9,7 @@ ONCE ?=
 BIND ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deep bench image format reference lock clean
+.PHONY: help demo test check deep busy bench image format reference lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,10 @@ deep: ## the longer forms of the tests, among them a kill at every failpoint: fo
 	@$(SETUP) test synapse peers
 	@$(VENV)/python -m tests.matrix.dendrite
 	@$(VENV)/pytest -m deep -n $(WORKERS) --dist loadfile $(ARGS)
+
+busy: ## timing-sensitive tests 20 times beside two busy processes (TIMES=N, ARGS=tests)
+	@$(SETUP) test synapse
+	@$(VENV)/python -m tests.busy $(ARGS)
 
 bench: ## measure, as ratios of one run
 	@$(SETUP) test peers

@@ -131,6 +131,12 @@ class Connections:
         """Something waits at the network: connect, now if possible."""
         self._line(account_id).wanted.set()
 
+    def poll(self, account_id: AccountId) -> None:
+        """Look whether something waits, unless the network refused the account or another program has it."""
+        line = self._line(account_id)
+        if line.refusal is None:
+            line.wanted.set()
+
     async def stay(self, account: Account) -> bool:
         """Whether the account is connected now; if so, its days without a connection begin anew."""
         if self.open_link(account.account_id) is None:

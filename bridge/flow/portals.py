@@ -13,7 +13,8 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, TryAgain
+from bridge.flow import owed
 from bridge.flow.keyring import Unlocked
 from bridge.flow.parts import Parts
 from bridge.flow.people import Contact
@@ -24,6 +25,7 @@ from bridge.matrix.errors import AliasTaken, Rejected, tolerated
 from bridge.ports import Row
 from bridge.sentences import render, say
 from bridge.store import kinds
+from bridge.store.journal import New
 
 LOG = structlog.get_logger()
 
@@ -70,8 +72,7 @@ class Portals:
         home, bot = self._parts.homeserver, self._parts.settings.bot
         owner = unlocked.account.user_id
         await home.register(contact.row.ghost)
-        with tolerated():  # a ghost without a name shows messages as well
-            await home.set_display_name(contact.ghost, contact.shown_name)
+        is_named = await self._named(contact)
         known = contact.row.room_id
         if known is None:
             room_id, members = await self._room(unlocked, contact)
@@ -88,7 +89,23 @@ class Portals:
         if known is None or members.get(owner) != "join":  # who accepts at once has a direct chat as well
             await self._greet_by_puppet(unlocked, contact, room_id, user_started=user_started)
         await self._keep(unlocked, contact, room_id)
+        if not is_named:
+            await self._parts.journal.owe(self._naming(unlocked, contact, room_id))
         return replace(contact, row=replace(contact.row, room_id=room_id, owner_absent=0))
+
+    async def _named(self, contact: Contact) -> bool:
+        """Give the ghost its name; False when that has to be tried later. Messages do not wait for it."""
+        try:
+            with tolerated():
+                await self._parts.homeserver.set_display_name(contact.ghost, contact.shown_name)
+        except TryAgain:
+            return False
+        return True
+
+    def _naming(self, unlocked: Unlocked, contact: Contact, room_id: RoomId) -> New:
+        named, account_id = contact.contact_id.hex(), unlocked.account.account_id
+        key = f"named/{named}/{room_id}"
+        return owed.task(owed.RENAME, account_id, key, lane=f"rename:{named}", contact=named)
 
     async def _room(self, unlocked: Unlocked, contact: Contact) -> tuple[RoomId, Mapping[UserId, str]]:
         """A new room, or the one that an earlier try left behind, and who is in it.

@@ -1,4 +1,4 @@
-"""The network forgets who does not connect: warnings in time, and the end when it has come."""
+"""The network forgets who does not connect: polls and warnings in time, and the end when it has come."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bridge.flow import owed
 from bridge.flow.connections import Connections
 from bridge.flow.enlisting import Enlisting
 from bridge.flow.parts import Parts
+from bridge.ids import AccountId
 from bridge.lifecycle.account import AccountEvent
 from bridge.lifecycle.reminders import DAY_S, due_reminders, has_expired
 from bridge.sentences import say
@@ -24,6 +25,9 @@ LOOK_EVERY_S = 3_600.0
 """Warnings count in days; an hour late is in time."""
 LOOK_AGAIN_S = 60.0
 """After a look that failed: a database or network that is away for a moment."""
+POLL_AFTER_S = 5 * 3_600.0
+"""An account connects again after so long, at the next look: a push that was lost costs a message six hours
+at most (F42), and the thirty days of the network never run out while it can be reached."""
 DOUBTED_FOR_S = 600.0
 """After a start or a leap the wall clock is looked at again so much later before anything expires (F45)."""
 MAX_DRIFT_S = 60.0
@@ -39,6 +43,8 @@ class Reminders:
         self._enlisting = enlisting
         self._last_look: tuple[float, float] | None = None
         """The wall clock and the monotonic one at the last look."""
+        self._seen: dict[AccountId, float] = {}
+        """When an account was last known to be connected, or was polled; monotonic."""
 
     async def run(self) -> None:
         """Look now and every hour, until cancelled."""
@@ -65,10 +71,23 @@ class Reminders:
 
     async def _look(self, *, trusted: bool) -> None:
         for account in await accounts.living(self._parts.store):
-            if not await self._connections.stay(account):
+            if await self._connections.stay(account):
+                self._seen[account.account_id] = self._parts.clock.monotonic()
+            else:
+                self._poll(account)
                 await self._look_after(account, trusted=trusted)
         if trusted:
             await self._forget_old_text()
+
+    def _poll(self, account: Account) -> None:
+        """Connect an account that has not connected for hours, by either clock."""
+        last, now = account.last_connected_at, self._parts.clock.monotonic()
+        away = now - self._seen.setdefault(account.account_id, now)
+        if account.state is not AccountState.ENLISTED or last is None:
+            return
+        if max(away, self._parts.clock.now() - last) >= POLL_AFTER_S:
+            self._seen[account.account_id] = now
+            self._connections.poll(account.account_id)
 
     async def _look_after(self, account: Account, *, trusted: bool) -> None:
         last, now = account.last_connected_at, self._parts.clock.now()

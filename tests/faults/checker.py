@@ -10,11 +10,24 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from tests.faults.ciphertext import message_key
 
 Chat = tuple[str, str]
 """An account and a contact."""
+
+
+class Says(Enum):
+    """What an event of the bridge is."""
+
+    WORDS = "a message"
+    WAITING = "takes long"
+    """No last word: in the end it is gone, or has become another."""
+    FAILED = "not sent"
+    UNSURE = "given up, may have arrived"
+    UNREADABLE = "could not be decrypted"
+    OTHER = "another notice"
 
 
 @dataclass(frozen=True)
@@ -29,19 +42,18 @@ class Asked:
 
 @dataclass(frozen=True)
 class Shown:
-    """H_out: an event that the bridge made in a chat; ``about`` is the event it replies to.
+    """H_out: an event that the bridge made in a chat, as it stands there after its last edit.
 
-    A ``passing`` notice is no last word: it only says that something takes long, and has to go.
+    ``about`` is the event that a notice replies to.
     """
 
     event_id: str
     chat: Chat
     text: str
-    is_notice: bool = False
+    says: Says = Says.WORDS
     about: str | None = None
     marker: str | None = None
     redacted: bool = False
-    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ def violations(logs: Logs, *, settled: bool = True) -> list[Violation]:
     """Everything that is wrong, in the order of the promises."""
     found = [
         *(Violation("P1", what) for what in sent_once(logs, settled=settled)),
+        *(Violation("P1", what) for what in notices_once(logs, settled=settled)),
         *(Violation("P2", what) for what in shown_once(logs, settled=settled)),
         *(Violation("P3", what) for what in out_of_order(logs)),
         *(Violation("P4", what) for what in sealed_twice(logs)),
@@ -106,50 +119,73 @@ def violations(logs: Logs, *, settled: bool = True) -> list[Violation]:
 
 
 def sent_once(logs: Logs, *, settled: bool) -> Iterator[str]:
-    """P1: an event of an answered transaction is delivered once, or its sender is told why, never both."""
+    """P1: an event of an answered transaction is delivered once, or its sender is told why.
+
+    Never both, unless the notice says that it may have arrived.
+    """
     ids: Mapping[tuple[Chat, str], set[str]] = defaultdict(set)
     for taken in logs.taken:
         if taken.text is not None:
             ids[taken.chat, taken.text].add(taken.stanza_id)
-    notices = [shown for shown in logs.shown if shown.is_notice and not shown.redacted]
-    told = Counter(notice.about for notice in notices if not notice.passing and notice.about is not None)
+    stands = [shown for shown in logs.shown if not shown.redacted]
+    failed = Counter(shown.about for shown in stands if shown.says is Says.FAILED)
+    unsure = Counter(shown.about for shown in stands if shown.says is Says.UNSURE)
     wanted = {(event.chat, event.text) for event in logs.asked}
     for event in {event.event_id: event for event in logs.asked if event.answered}.values():
-        ends = len(ids[event.chat, event.text]) + told[event.event_id]
-        if ends > 1:
-            yield f"{event.text!r} was delivered or refused {ends} times"
-        elif settled and ends == 0:
+        delivered = len(ids[event.chat, event.text])
+        told = failed[event.event_id] + unsure[event.event_id]
+        if delivered > 1 or told > 1 or (delivered and failed[event.event_id]):
+            yield f"{event.text!r} was delivered {delivered} times and refused {told} times"
+        elif settled and delivered + told == 0:
             yield f"{event.text!r} was neither delivered nor refused"
     for chat, text in sorted(ids.keys() - wanted):
         if ids[chat, text]:
             yield f"{text!r} was delivered to {chat[1]}, but nobody of {chat[0]} wrote it there"
     if settled:
         read = {(t.chat, t.stanza_id) for t in logs.taken if t.text is not None}
-        for notice in notices:
-            if notice.passing:
-                yield f"the notice {notice.text!r} was not taken away"
         for unread in sorted({(t.chat, t.stanza_id) for t in logs.taken} - read):
             yield f"{unread[1]} reached the network and was never readable"
 
 
+def notices_once(logs: Logs, *, settled: bool) -> Iterator[str]:
+    """P1: a notice is sent once like any message, and one that says "wait" does not outlast the wait."""
+    notices = [shown for shown in logs.shown if shown.says is not Says.WORDS and not shown.redacted]
+    for (_, about, text, _), times in Counter((n.chat, n.about, n.text, n.marker) for n in notices).items():
+        if times > 1:
+            yield f"the notice {text!r} about {about} stands {times} times"
+    for chat, times in Counter(n.chat for n in notices if n.says is Says.WAITING).items():
+        if times > 1:
+            yield f"{chat} is marked as waiting {times} times"
+        if settled:
+            yield f"{chat} is still marked as waiting"
+
+
 def shown_once(logs: Logs, *, settled: bool) -> Iterator[str]:
-    """P2: an acknowledged stanza appears exactly once in Matrix."""
+    """P2: an acknowledged stanza appears exactly once in Matrix: it, or a notice that it cannot be read."""
     stands = [shown for shown in logs.shown if not shown.redacted]
     places = Counter((s.chat, s.text) for s in stands if s.marker is not None)
+    missing: Counter[Chat] = Counter()
+    unsettled: Counter[Chat] = Counter()
     for chat, text in sorted({(given.chat, given.text) for given in logs.given}):
         times = places[chat, text]
         acked = any(g.acked for g in logs.given if (g.chat, g.text) == (chat, text))
         if times > 1:
             yield f"{text!r} stands in Matrix {times} times"
-        elif settled and acked and times == 0:
-            yield f"{text!r} was acknowledged and does not stand in Matrix"
-    markers = Counter(shown.marker for shown in stands if shown.marker is not None)
+        elif times == 0:
+            (missing if acked else unsettled)[chat] += 1
+    unreadable = Counter(shown.chat for shown in stands if shown.says is Says.UNREADABLE)
+    for chat in missing.keys() | unreadable.keys() if settled else ():
+        if missing[chat] > unreadable[chat]:
+            yield f"{missing[chat]} acknowledged messages do not stand in Matrix in {chat}"
+        elif missing[chat] + unsettled[chat] < unreadable[chat]:
+            yield f"{unreadable[chat]} are said to be unreadable in {chat}, but {missing[chat]} are missing"
+    markers = Counter(s.marker for s in stands if s.marker is not None and (settled or s.says is Says.WORDS))
     for marker, times in markers.items():
         if times > 1:
             yield f"marker {marker} is on {times} events"
     known = {(given.chat, given.text) for given in logs.given}
     for shown in stands:
-        if shown.marker is not None and not shown.is_notice and (shown.chat, shown.text) not in known:
+        if shown.marker is not None and shown.says is Says.WORDS and (shown.chat, shown.text) not in known:
             yield f"{shown.text!r} stands in Matrix, but the network never had it for {shown.chat[0]}"
 
 
@@ -182,7 +218,7 @@ def sealed_twice(logs: Logs) -> Iterator[str]:
 def receipts_missing(logs: Logs) -> Iterator[str]:
     """What stands in Matrix was reported delivered to the contact."""
     told = {(chat, stanza_id) for chat, stanza_id, type_ in logs.receipts if type_ is None}
-    stands = {(s.chat, s.text) for s in logs.shown if s.marker is not None and not s.is_notice}
+    stands = {(s.chat, s.text) for s in logs.shown if s.marker is not None and s.says is Says.WORDS}
     for given in logs.given:
         if (given.chat, given.text) in stands and (given.chat, given.stanza_id) not in told:
             yield f"no delivery receipt for {given.text!r}"

@@ -7,20 +7,13 @@ for what must come of them, however often the bridge dies meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Any
 
 from bridge.flow.reminders import LOOK_EVERY_S
-from bridge.sentences.english import ENGLISH
-from tests.faults.checker import Chat
 from tests.faults.driver import Driver
 from tests.faults.homeserver.control import Control
 from tests.faults.network import Network
+from tests.faults.watch import BOT, SERVER, Watch
 
-SERVER = "hs.test"
-BOT = f"@interopbot:{SERVER}"
 ADA, BOB = f"@ada:{SERVER}", f"@bob:{SERVER}"
 STRANGER = "@eve:elsewhere.test"
 ANNA, BEN = "anna", "ben"
@@ -36,21 +29,14 @@ TWO_HOURS_SECONDS, THREE_WEEKS_SECONDS = 7200.0, 21 * 86_400.0
 """What a history is given to settle, on the shared clock; and when the network is about to forget."""
 
 
-def beginning(key: str) -> str:
-    """What a sentence begins with, whatever fills its blanks."""
-    return ENGLISH[key].partition("{")[0]
-
-
-class Conversation:
-    """The script. ``rooms`` are the portals as they become known: room -> (user, contact)."""
+class Conversation(Watch):
+    """The script."""
 
     def __init__(self, home: Control, network: Network, driver: Driver, *, stays: bool) -> None:
         """``stays``: connections are open always."""
-        self._home, self._network, self._driver, self._stays = home, network, driver, stays
+        super().__init__(home, network, driver)
+        self._stays = stays
         self._talks: dict[str, str] = {}
-        self.rooms: dict[str, Chat] = {}
-        self.due: Counter[tuple[str, str]] = Counter()
-        """How often the bot is to say a sentence in a room."""
 
     async def play(self) -> None:
         """All of it."""
@@ -185,19 +171,25 @@ class Conversation:
         room, faults = self.room(ADA, contact), self._driver.faults
         await self._network.control.fault("missing_ack", account=ADA)
         await self._home.say(ADA, room, f"ada to {contact} 6")
-        await self.reads(contact, ADA, f"ada to {contact} 6")
+
+        async def wait_passes() -> None:
+            """After a kill it may be the message before that is sent again and not acknowledged."""
+            await self._network.control.advance(NO_ACKNOWLEDGEMENT_SECONDS)
+
+        await self.reads(contact, ADA, f"ada to {contact} 6", again=wait_passes)
         await self._network.control.advance(WAITING_SECONDS)
-        words = beginning("outbound.waiting")
+
+        async def is_marked() -> bool:
+            return bool(await self._heard(room, "outbound.waiting", 0))
 
         async def marked() -> bool:
-            return self._driver.faults > faults or bool(await self._heard(room, words, 0))
+            return self._driver.faults > faults or await is_marked()
 
         await self._until("the mark of waiting", marked)
         await self._network.control.advance(NO_ACKNOWLEDGEMENT_SECONDS)
 
         async def unmarked() -> bool:
-            made = [event for event in await self.made() if event["room_id"] == room]
-            return not any(str(event["content"].get("body", "")).startswith(words) for event in made)
+            return not await is_marked()
 
         await self._home.say(ADA, room, f"ada to {contact} 7")
         await self.reads(contact, ADA, f"ada to {contact} 7")
@@ -233,7 +225,7 @@ class Conversation:
         await self._network.control.advance(THREE_WEEKS_SECONDS)
 
         async def reminded() -> bool:
-            heard = await self._heard(self._talks[ADA], beginning("reminder.unenlist"), 0)
+            heard = await self._heard(self._talks[ADA], "reminder.unenlist", 0)
             return bool(heard) or await self._network.logins() > logins  # who connects need not be told
 
         async def next_look() -> None:
@@ -241,129 +233,9 @@ class Conversation:
 
         await self._until("the bot to say that the network will forget", reminded, again=next_look)
 
-    # What is waited for
-
-    def room(self, user: str, contact: str) -> str:
-        return next(room for room, chat in self.rooms.items() if chat == (user, contact))
-
     async def says(self, user: str, word: str, *answers: str) -> None:
         """A user says something to the bot, which says these sentences."""
         room, before = self._talks[user], len(await self.made())
         await self._home.say(user, room, word)
         for key in answers:
             await self.hears(room, key, before)
-
-    async def settled(self) -> None:
-        """The homeserver has nothing left to push."""
-
-        async def is_settled() -> bool:
-            with suppress(TimeoutError):
-                await self._home.settled()
-                return True
-            return False
-
-        await self._until("the homeserver to be done", is_settled)
-
-    async def pushed_again(self, how: str) -> None:
-        """The homeserver repeats its last transaction, under the same id or another, in order or not."""
-        await self.settled()
-        await self._home.push_again(how)
-
-    async def hears(
-        self, room: str, key: str, after: int = 0, *, again: Callable[[], Awaitable[object]] | None = None
-    ) -> None:
-        """The bot says a sentence in a room."""
-        self.due[room, key] += 1
-        words = beginning(key)
-
-        async def heard() -> bool:
-            return bool(await self._heard(room, words, after))
-
-        await self._until(f"the bot to say {key}", heard, again=again)
-
-    async def said_too_often(self) -> list[str]:
-        """Sentences that the bot did not say just as often as it was to."""
-        found = []
-        for (room, key), due in self.due.items():
-            times = len(await self._heard(room, beginning(key), 0))
-            if times != due:
-                found.append(f"{key} was said {times} times, not {due}")
-        return found
-
-    async def shown(self, user: str, contact: str, text: str) -> str:
-        """A contact's text stands in Matrix; the event."""
-
-        async def stands() -> Mapping[str, Any] | None:
-            events = await self.made()
-            return next((event for event in events if event["content"].get("body") == text), None)
-
-        event = await self._driver.until(f"{text!r} in Matrix", stands)
-        if event["room_id"] not in self.rooms:
-            await self._enter(str(event["room_id"]), user, contact)
-        return str(event["event_id"])
-
-    async def _enter(self, room: str, user: str, contact: str) -> None:
-        """A user joins a portal, unless the bridge did so for them."""
-        self.rooms[room] = (user, contact)
-        await self._home.membership(user, room, "join")
-
-    async def _heard(self, room: str, words: str, after: int) -> list[str]:
-        events = (await self.made())[after:]
-        bodies = [str(event["content"].get("body", "")) for event in events if event["room_id"] == room]
-        return [body for body in bodies if body.startswith(words)]
-
-    async def reads(self, contact: str, user: str, text: str) -> None:
-        """A contact has a user's text before them."""
-        await self._until(
-            f"{contact} to read {text!r}",
-            lambda: self._network.has_read(contact, user, text),
-        )
-
-    async def is_delivered(self, contact: str, user: str, text: str) -> None:
-        """A contact knows that their text arrived."""
-        await self._until(
-            f"{contact} to know that {text!r} arrived",
-            lambda: self._network.knows(contact, user, text, "delivered"),
-        )
-
-    async def user_reads(self, user: str, contact: str, text: str) -> None:
-        """A user reads, and the contact hears of it. A receipt that met a dead bridge is not sent again."""
-        event, room = await self.shown(user, contact, text), self.room(user, contact)
-
-        async def read() -> None:
-            await self._home.read(user, room, event)
-
-        await read()
-        await self._until(
-            f"{contact} to know that {text!r} was read",
-            lambda: self._network.knows(contact, user, text, "read"),
-            again=read,
-        )
-
-    async def is_marked_read(self, room: str, text: str) -> None:
-        """The ghost's read receipt stands at a user's text, or behind it."""
-
-        async def marked() -> bool:
-            found = next(each for each in await self._home.rooms() if each["room_id"] == room)
-            ids = [event["event_id"] for event in found["events"]]
-            wanted = next(e["event_id"] for e in found["events"] if e["content"].get("body") == text)
-            ghosts = [event for user, event in found["receipts"].items() if user.startswith("@ib_")]
-            return any(ids.index(event) >= ids.index(wanted) for event in ghosts)
-
-        await self._until(f"{text!r} to be marked as read", marked)
-
-    async def made(self) -> list[Mapping[str, Any]]:
-        """All events that the bridge made."""
-        return [entry["event"] for entry in await self._home.log() if entry["kind"] == "out"]
-
-    async def _until(
-        self,
-        what: str,
-        holds: Callable[[], Awaitable[bool]],
-        *,
-        again: Callable[[], Awaitable[object]] | None = None,
-    ) -> None:
-        async def look() -> bool | None:
-            return await holds() or None
-
-        await self._driver.until(what, look, again=again)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bridge.matrix.events import MARKER
-from bridge.sentences.english import ENGLISH
-from tests.faults.checker import Asked, Chat, Given, Logs, Shown, Taken
+from tests.faults.checker import Asked, Chat, Given, Logs, Says, Shown, Taken
+from tests.faults.said import worth
 
 Json = Mapping[str, Any]
 
@@ -40,27 +41,38 @@ def _asked(home: Sequence[Json], rooms: Mapping[str, Chat], users: Sequence[str]
 
 
 def _shown(home: Sequence[Json], rooms: Mapping[str, Chat]) -> list[Shown]:
-    found = []
+    """What the bridge made in the portals. An edit is no event of its own: it changes the one it names."""
+    found: dict[str, Shown] = {}
     for entry in home:
         event = entry["event"] if entry["kind"] == "out" else {}
         if event.get("type") != "m.room.message" or event["room_id"] not in rooms:
             continue
         content = event["content"]
-        is_notice = content.get("msgtype") == "m.notice"
-        answered = content.get("m.relates_to", {}).get("m.in_reply_to", {}).get("event_id")
-        found.append(
-            Shown(
-                event["event_id"],
-                rooms[event["room_id"]],
-                content.get("body", ""),
-                is_notice=is_notice,
-                about=answered if is_notice else None,
-                marker=content.get(MARKER),
-                redacted="redacted_because" in event["unsigned"],
-                passing=content.get("body") == ENGLISH["outbound.waiting"],
-            )
+        relation = content.get("m.relates_to", {})
+        redacted = "redacted_because" in event["unsigned"]
+        if relation.get("rel_type") == "m.replace":
+            edited = found.get(relation["event_id"])
+            if edited is not None and not redacted:
+                found[edited.event_id] = _edited(edited, content["m.new_content"])
+            continue
+        notice = content.get("msgtype") == "m.notice"
+        body = content.get("body", "")
+        found[event["event_id"]] = Shown(
+            event["event_id"],
+            rooms[event["room_id"]],
+            body,
+            says=worth(body) if notice else Says.WORDS,
+            about=relation.get("m.in_reply_to", {}).get("event_id") if notice else None,
+            marker=content.get(MARKER),
+            redacted=redacted,
         )
-    return found
+    return list(found.values())
+
+
+def _edited(shown: Shown, content: Json) -> Shown:
+    notice, body = content.get("msgtype") == "m.notice", content.get("body", "")
+    says = worth(body) if notice else Says.WORDS
+    return replace(shown, text=body, says=says, marker=content.get(MARKER, shown.marker))
 
 
 def _given(network: Json) -> list[Given]:

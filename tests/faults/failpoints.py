@@ -1,12 +1,21 @@
-"""Every failpoint there is, and how they are shared out over runs of the conversation."""
+"""Every failpoint there is, and how their hits are shared out over runs of the conversation.
+
+A failpoint is passed many times, and each time is another state of the bridge. Kills cover every hit over
+``SHARES`` successive seeds: each seed takes every third hit of each failpoint. The seed is the number of the
+day unless ``BRIDGE_TEST_SEED`` names another; the summary of the run prints it.
+"""
 
 from __future__ import annotations
 
+import os
+import random
+import time
+import zlib
 from collections.abc import Mapping, Sequence
 
 from bridge.ports import Step
 from bridge.store import kinds
-from tests.faults.ports import Action, Fault, Passed, Side
+from tests.faults.ports import Fault, Passed, Side
 
 STEPS: Mapping[str, Sequence[Step]] = {
     "dialer": (Step.DIAL,),
@@ -53,10 +62,21 @@ ALSO_AT_START = {"homeserver.register-ghost", "homeserver.profile"}
 """Where the first call is at the start: another one fails."""
 
 SIDES: Sequence[Side] = ("before", "after")
-KILLS_A_RUN = 9
-"""A restart costs two seconds; with more kills in a run the later ones all fall on its end."""
+SEED = "BRIDGE_TEST_SEED"
+"""Name in the environment."""
+SHARES = 3
+"""A third of all hits fits the time of ``make deep`` on both engines."""
+KILL_RUNS = 27
+"""So that about a dozen kills fall into a run: a restart costs more than a second and a conversation eight,
+and with many more kills in a run the later ones would all fall on its end."""
 FAILURES_A_RUN = 27
 """Nothing starts anew after a failure."""
+DAY_S = 86_400
+
+
+def seed() -> int:
+    """What decides about this run's share."""
+    return int(os.environ.get(SEED) or time.time() // DAY_S)
 
 
 def every_failpoint() -> list[Passed]:
@@ -82,22 +102,45 @@ def groups(points: Sequence[Passed], size: int) -> list[list[Passed]]:
     return [list(points[first::runs]) for first in range(runs)]
 
 
-KILLS = groups(to_pass(), KILLS_A_RUN)
 FAILURES = groups(to_fail(), FAILURES_A_RUN)
 
 
-def faults(action: Action, group: Sequence[Passed], passed: Mapping[Passed, int], run: int) -> list[Fault]:
-    """A fault at each failpoint of a group. ``passed``: how often an unharmed run passes each.
+def kills(passed: Mapping[Passed, int], seed: int) -> list[Fault]:
+    """A kill at each hit of this seed's share.
 
-    Which hit it is differs from run to run; the second half of what an unharmed run passes is left
-    out, since what has been killed may take another way.
+    ``passed``: how often an unharmed conversation passes each failpoint.
     """
     return [
-        Fault(where, side, action, hit=_hit(where, action, passed.get((where, side), 1), run))
+        Fault(where, side, hit=hit)
+        for (where, side), times in passed.items()
+        for hit in range(1, times + 1)
+        if (zlib.crc32(f"{side} {where}".encode()) + hit) % SHARES == seed % SHARES
+    ]
+
+
+def dealt(passed: Mapping[Passed, int], seed: int) -> list[list[Fault]]:
+    """The kills of this seed's share in any order, dealt out over the runs."""
+    share = sorted(kills(passed, seed), key=str)
+    random.Random(seed).shuffle(share)
+    return [share[first::KILL_RUNS] for first in range(KILL_RUNS)]
+
+
+def is_certain(fault: Fault, passed: Mapping[Passed, int]) -> bool:
+    """Whether every conversation comes to this hit.
+
+    What was killed may take another way, and pass a failpoint less often than an unharmed run.
+    """
+    return fault.hit <= max(1, passed[fault.where, fault.side] // 2)
+
+
+def failures(group: Sequence[Passed], passed: Mapping[Passed, int], run: int, seed: int) -> list[Fault]:
+    """A failure at each failpoint of a group, at a hit that differs from run to run and seed to seed."""
+    return [
+        Fault(where, side, "fail", hit=_hit(where, passed.get((where, side), 1), run, seed))
         for where, side in group
     ]
 
 
-def _hit(where: str, action: Action, passed: int, run: int) -> int:
-    first = 2 if action == "fail" and where in ALSO_AT_START else 1
-    return max(first, 1 + run * 7 % max(1, passed // 2))
+def _hit(where: str, passed: int, run: int, seed: int) -> int:
+    first = 2 if where in ALSO_AT_START else 1
+    return max(first, 1 + (run * 7 + seed) % max(1, passed // 2))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from bridge.sentences import render, say
 from tests.e2ee.support import End
-from tests.faults.checker import Asked, Given, Logs, Shown, Taken, violations
+from tests.faults.checker import Asked, Given, Logs, Says, Shown, Taken, violations
 from tests.faults.ciphertext import message_key
+from tests.faults.evidence import logs
+from tests.faults.said import worth
 
 CHAT = ("ada", "anna")
 OTHER = ("bob", "anna")
@@ -30,7 +34,7 @@ GOOD = Logs(
     asked=(Asked("$1", CHAT, "u1"), Asked("$2", CHAT, "u2"), Asked("$3", CHAT, "u3", answered=False)),
     shown=(
         Shown("$9", CHAT, "a1", marker="m1"),
-        Shown("$10", CHAT, "waiting", is_notice=True, about="$1", redacted=True),
+        Shown("$10", CHAT, "", redacted=True),
         Shown("$11", CHAT, "a2", marker="m2"),
     ),
     given=(
@@ -62,7 +66,7 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
     "an event is sent and refused": (
         "P1",
         lambda logs: replace(
-            logs, shown=(*logs.shown, Shown("$12", CHAT, "not sent", is_notice=True, about="$2"))
+            logs, shown=(*logs.shown, Shown("$12", CHAT, "not sent", Says.FAILED, about="$2"))
         ),
     ),
     "an event is refused twice": (
@@ -72,7 +76,7 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
             taken=logs.taken[:2],
             shown=(
                 *logs.shown,
-                *(Shown(f"$1{n}", CHAT, "not sent", is_notice=True, about="$2") for n in (2, 3)),
+                *(Shown(f"$1{n}", CHAT, "not sent", Says.FAILED, about="$2") for n in (2, 3)),
             ),
         ),
     ),
@@ -80,7 +84,34 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
         "P1",
         lambda logs: replace(
             logs,
-            shown=(*logs.shown, Shown("$12", CHAT, "waiting", is_notice=True, about="$1", passing=True)),
+            shown=(*logs.shown, Shown("$12", CHAT, "waiting", Says.WAITING, about="$1")),
+        ),
+    ),
+    "a chat is marked as waiting twice": (
+        "P1",
+        lambda logs: replace(
+            logs,
+            shown=(
+                *logs.shown,
+                *(Shown(f"$1{n}", CHAT, f"waiting {n}", Says.WAITING, about=f"${n}") for n in (1, 2)),
+            ),
+        ),
+    ),
+    "a notice stands twice": (
+        "P1",
+        lambda logs: replace(
+            logs, shown=(*logs.shown, *(Shown(f"$1{n}", CHAT, "new phone", Says.OTHER) for n in (2, 3)))
+        ),
+    ),
+    "an event is given up twice": (
+        "P1",
+        lambda logs: replace(
+            logs,
+            shown=(
+                *logs.shown,
+                Shown("$12", CHAT, "perhaps", Says.UNSURE, about="$2"),
+                Shown("$13", CHAT, "not sent", Says.FAILED, about="$2"),
+            ),
         ),
     ),
     "something is sent that nobody wrote": (
@@ -100,10 +131,29 @@ BROKEN: dict[str, tuple[str, Breaking]] = {
         "P2",
         lambda logs: replace(logs, shown=(*logs.shown, Shown("$12", CHAT, "a2", marker="m3"))),
     ),
+    "a message is shown and said to be unreadable": (
+        "P2",
+        lambda logs: replace(
+            logs,
+            given=logs.given[:2],
+            shown=(*logs.shown, Shown("$12", CHAT, "unreadable", Says.UNREADABLE, marker="m9")),
+        ),
+    ),
+    "a message is said to be unreadable twice": (
+        "P2",
+        lambda logs: replace(
+            logs,
+            given=logs.given[:2],
+            shown=(
+                *logs.shown[:2],
+                *(Shown(f"$1{n}", CHAT, f"unreadable {n}", Says.UNREADABLE, marker=f"m{n}") for n in (2, 3)),
+            ),
+        ),
+    ),
     "two events carry one marker": (
         "P2",
         lambda logs: replace(
-            logs, shown=(*logs.shown, Shown("$12", CHAT, "unreadable", is_notice=True, marker="m2"))
+            logs, shown=(*logs.shown, Shown("$12", CHAT, "unreadable", Says.UNREADABLE, marker="m2"))
         ),
     ),
     "something is shown that nobody sent": (
@@ -148,7 +198,12 @@ def test_each_broken_promise_is_found(name: str) -> None:
 
 UNSETTLED = {
     "P1": {"an event is lost", "something was never readable", "a chat is marked as waiting for ever"},
-    "P2": {"an acknowledged message is not shown"},
+    "P2": {
+        "an acknowledged message is not shown",
+        "a message is shown and said to be unreadable",
+        "a message is said to be unreadable twice",
+        "two events carry one marker",
+    },
 }
 
 
@@ -160,11 +215,58 @@ def test_what_is_only_under_way_breaks_no_promise_yet(name: str) -> None:
 
 
 def test_a_refused_event_takes_no_part_in_the_order_and_one_sent_again_may_come_later() -> None:
-    told = Shown("$12", CHAT, "not sent", is_notice=True, about="$1")
+    told = Shown("$12", CHAT, "not sent", Says.FAILED, about="$1")
     refused = replace(GOOD, taken=GOOD.taken[2:], shown=(*GOOD.shown, told))
     assert violations(refused) == []
     given = (GOOD.given[0], GOOD.given[1], replace(GOOD.given[0], ciphertext=b"again"))
     assert violations(replace(GOOD, given=given, shown=tuple(reversed(GOOD.shown)))) == []
+
+
+def test_unreadable_message_is_shown_by_its_notice() -> None:
+    told = Shown("$12", CHAT, "unreadable", Says.UNREADABLE, marker="m2")
+    assert violations(replace(GOOD, shown=(*GOOD.shown[:2], told))) == []
+
+
+def test_event_given_up_may_have_arrived_if_the_notice_says_so() -> None:
+    told = Shown("$12", CHAT, "perhaps", Says.UNSURE, about="$2")
+    assert violations(replace(GOOD, shown=(*GOOD.shown, told))) == []
+
+
+def test_edit_changes_what_the_edited_event_says() -> None:
+    room, waiting, rooms = "!a", render(say("outbound.waiting")), {"!a": CHAT}
+    first = {"msgtype": "m.notice", "body": waiting, "m.relates_to": {"m.in_reply_to": {"event_id": "$1"}}}
+    new = {"msgtype": "m.notice", "body": "Sent after 2 minutes."}
+    relation = {"rel_type": "m.replace", "event_id": "$2"}
+    events = {"$2": first, "$3": {**new, "m.new_content": new, "m.relates_to": relation}}
+    log = [
+        {
+            "kind": "out",
+            "event": {
+                "event_id": id_,
+                "room_id": room,
+                "type": "m.room.message",
+                "content": content,
+                "unsigned": {},
+            },
+        }
+        for id_, content in events.items()
+    ]
+    network: dict[str, Any] = {"receipts": [], "n_in": [], "n_out": []}
+    assert [each.says for each in logs(log[:1], network, rooms, ()).shown] == [Says.WAITING]
+    (edited,) = logs(log, network, rooms, ()).shown
+    assert (edited.event_id, edited.text, edited.says) == ("$2", "Sent after 2 minutes.", Says.OTHER)
+
+
+def test_each_kind_of_notice_is_told_from_the_others() -> None:
+    unsure = say("outbound.unsure", reason=say("outbound.refused", code=479))
+    said = {
+        Says.WAITING: say("outbound.waiting"),
+        Says.FAILED: say("outbound.not_sent", reason=say("outbound.refused", code=479)),
+        Says.UNSURE: say("outbound.not_sent", reason=unsure),
+        Says.UNREADABLE: say("inbound.unreadable", name="Anna (WhatsApp)"),
+        Says.OTHER: say("leave.portal"),
+    }
+    assert {says: worth(render(sentence)) for says, sentence in said.items()} == {each: each for each in said}
 
 
 def test_a_message_may_be_sealed_anew_when_it_was_asked_for_again() -> None:

@@ -1,15 +1,15 @@
-"""A kill at every failpoint, and a failure with and without its effect (SQLite)."""
+"""A kill at every third hit of every failpoint, and a failure with and without its effect (SQLite)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.faults.failpoints import FAILURES, KILLS, faults
-from tests.faults.kills import sqlite, survives, unharmed
+from tests.faults.failpoints import FAILURES, KILL_RUNS, failures, seed
+from tests.faults.kills import Database, sqlite, survives, survives_share, unharmed
 from tests.faults.ports import Fault, Passed
 
 pytestmark = [pytest.mark.deep, pytest.mark.timeout(600)]
@@ -22,18 +22,21 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Passed, int]:
     return asyncio.run(unharmed(folder, sqlite())).passed
 
 
-@pytest.mark.parametrize("run", range(len(KILLS)))
-async def test_the_conversation_survives_a_kill_at_every_failpoint(
-    run: int, passed: Mapping[Passed, int], tmp_path: Path
+@pytest.mark.parametrize("run", range(KILL_RUNS))
+async def test_conversation_survives_kills_at_every_third_hit(
+    run: int, passed: Mapping[Passed, int], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    await survives(tmp_path, sqlite(), faults("kill", KILLS[run], passed, run))
+    async def database() -> Database:
+        return sqlite()
+
+    await survives_share(tmp_path, database, passed, run, record_property)
 
 
 @pytest.mark.parametrize("run", range(len(FAILURES)))
 async def test_the_conversation_survives_a_failure_at_every_failpoint(
     run: int, passed: Mapping[Passed, int], tmp_path: Path
 ) -> None:
-    await survives(tmp_path, sqlite(), faults("fail", FAILURES[run], passed, run))
+    await survives(tmp_path, sqlite(), failures(FAILURES[run], passed, run, seed()))
 
 
 @pytest.mark.fault("F11")

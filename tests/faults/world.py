@@ -15,12 +15,13 @@ from demo.bridge import BridgeProcess
 from demo.synapse import free_port
 from tests.faults import evidence
 from tests.faults.checker import Violation, violations
-from tests.faults.conversation import ADA, ANNA, BEN, BOB, SERVER, Conversation
+from tests.faults.conversation import ADA, ANNA, BEN, BOB, Conversation
 from tests.faults.driver import PATIENCE_SECONDS, Driver, WaitedInVain
 from tests.faults.homeserver import control as homeserver
 from tests.faults.homeserver.control import ROOT
 from tests.faults.network import Network, sandbox
 from tests.faults.ports import Fault, Report, read_report
+from tests.faults.watch import SERVER
 
 COMMAND = (sys.executable, "-m", "tests.faults.bridge_main")
 

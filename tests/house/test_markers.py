@@ -7,36 +7,22 @@ from collections.abc import Iterator
 
 from tests.house.source import dotted, modules, show
 
-CLAIMED_FAULTS = {
-    *range(1, 12),
-    12,
-    13,
-    14,
-    15,
-    16,
-    17,
-    18,
-    19,
-    20,
-    21,
-    22,
-    24,
-    25,
-    26,
-    27,
-    29,
-    30,
-    31,
-    40,
-    41,
-    42,
-    45,
-    46,
+LAST_FAULT, LAST_THREAT = 50, 50
+
+UNCLAIMED_FAULTS = {
+    23: "gaps are not repaired from the rooms yet",
+    28: "a restored backup is not recognised yet",
+    39: "nobody can be verified yet, so nothing is held for them",
+    43: "media are not bridged yet",
+    44: "media are not bridged yet",
+    47: "no flood of this size is played yet",
+    49: "tombstones are not followed yet",
+    50: "portals are not encrypted yet",
 }
+"""Rows that this version does not answer for, each with the reason. The list only becomes shorter."""
+CLAIMED_FAULTS = {*range(1, LAST_FAULT + 1)} - UNCLAIMED_FAULTS.keys()
 CLAIMED_THREATS = {1, 2, 4, 8, 9, 10, 11, 14, 15, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 32, 39}
 """Rows that this version answers for. A row is taken off only together with what it promised."""
-
-LAST_FAULT, LAST_THREAT = 50, 50
 
 
 def marked(kind: str) -> Iterator[tuple[str, str]]:

@@ -7,19 +7,8 @@ from collections.abc import Iterator
 
 from tests.house.source import Module, dotted, modules, show
 
-CHECKING_NAMES = (
-    "assert",
-    "check",
-    "expect",
-    "raises",
-    "must",
-    "refuse",
-    "suppress",
-    "survives",
-    "verify",
-    "state_machine",
-)
-"""A call of such a name checks by itself: a helper, or pytest's own."""
+CHECKS = {"pytest.raises", "pytest.warns", "pytest.fail", "run_state_machine_as_test"}
+"""Calls that fail by themselves. ``try`` and ``suppress`` do not: they only say what is allowed."""
 
 SWITCHES = {"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail", "unittest.skip", "pytest.xfail"}
 """What a machine lacks is said by ``missing`` of tests.peers.presence, which fails where it matters."""
@@ -34,20 +23,59 @@ def every_test() -> Iterator[tuple[Module, Definition]]:
                 yield module, node
 
 
-def checks(test: Definition) -> bool:
-    for node in ast.walk(test):
-        if isinstance(node, ast.Assert | ast.Raise | ast.Try):
-            return True
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
-            if any(word in name.lower() for word in CHECKING_NAMES):
-                return True
-    return False
+def called(node: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else dotted(node.func)
+
+
+def fails_by_itself(node: ast.AST) -> bool:
+    """Whether a node is an assertion, as opposed to a call of a function that holds one."""
+    if isinstance(node, ast.Assert | ast.Raise):
+        return True
+    return isinstance(node, ast.Call) and dotted(node.func) in CHECKS
+
+
+class Assertions:
+    """Which functions of the tests can fail, by themselves or through one that they call."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[str, set[tuple[str, int]]] = {}
+        self._failing: set[tuple[str, int]] = set()
+        calls: dict[tuple[str, int], set[str]] = {}
+        for module in modules("tests"):
+            for node in ast.walk(module.tree):
+                if not isinstance(node, Definition):
+                    continue
+                place = module.path, node.lineno
+                self._definitions.setdefault(node.name, set()).add(place)
+                inside = list(ast.walk(node))
+                calls[place] = {called(each) for each in inside if isinstance(each, ast.Call)}
+                if any(map(fails_by_itself, inside)):
+                    self._failing.add(place)
+        while found := {
+            place
+            for place, names in calls.items()
+            if place not in self._failing and any(self._can_fail(name, place[0]) for name in names)
+        }:
+            self._failing |= found
+
+    def stand_in(self, module: Module, test: Definition) -> bool:
+        """Whether a test can fail for what it saw."""
+        return (module.path, test.lineno) in self._failing
+
+    def _can_fail(self, name: str, path: str) -> bool:
+        """Whether a call of this name in a file can: the one defined there, or else every one there is."""
+        places = self._definitions.get(name, set())
+        here = {place for place in places if place[0] == path}
+        return bool(places) and (here or places) <= self._failing
 
 
 def test_every_test_checks_something() -> None:
+    assertions = Assertions()
     problems = [
-        f"{module.path}:{test.lineno}: {test.name}" for module, test in every_test() if not checks(test)
+        f"{module.path}:{test.lineno}: {test.name}"
+        for module, test in every_test()
+        if not assertions.stand_in(module, test)
     ]
     assert not problems, show(problems)
 

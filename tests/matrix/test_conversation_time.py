@@ -10,7 +10,9 @@ from tests.matrix.world import LINGER_S, Network, User, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DAY_S = 86_400.0
+HOUR_S, DAY_S = 3_600.0, 86_400.0
+UNTIL_CLEARED = 1_000_000
+"""So often a fault happens."""
 
 
 async def test_an_idle_connection_closes_and_a_wake_up_opens_it(
@@ -70,7 +72,7 @@ async def test_a_forged_wake_up_opens_nothing(world: World, network: Network, ev
     assert await network.logins(eva.id) == before
 
 
-async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under_the_same_address(
+async def test_who_is_kept_away_is_reminded_and_after_thirty_days_comes_back_under_the_same_address(
     world: World, network: Network, eva: User
 ) -> None:
     anna = await world.contact(network)
@@ -78,6 +80,7 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
     portal = (await eva.text("See you next month")).room
     await network.sent_by(anna, id, lambda each: each["delivered"])
     before = await network.asleep(eva.id)
+    await network.fault("refuse_login", account=eva.id, times=UNTIL_CLEARED)
     passed = 0
     for day in (20, 25, 28):
         await network.advance((day - passed) * DAY_S)
@@ -88,6 +91,7 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
         assert f"In {30 - day} days" in (reminder.body or "") and reminder.room == eva.talk
     await network.advance(2 * DAY_S)
     await eva.hears("login.forgotten")
+    await network.clear_faults()
     assert not (await network.account(eva.id))["enlisted"]
     reminders = [body for body in await eva.bodies(eva.talk) if "not been connected" in body]
     assert len(reminders) == 3
@@ -111,14 +115,29 @@ async def test_who_stays_away_is_reminded_and_after_thirty_days_comes_back_under
 
 async def test_a_ping_keeps_an_account_known(world: World, network: Network, eva: User) -> None:
     await network.asleep(eva.id)
+    await network.fault("refuse_login", account=eva.id, times=UNTIL_CLEARED)
     await network.advance(28 * DAY_S)
     await eva.hears("reminder.unenlist")
+    await network.clear_faults()
     await eva.says("ping", "ping.well")
     await network.asleep(eva.id)
+    await network.fault("refuse_login", account=eva.id, times=UNTIL_CLEARED)
     await network.advance(15 * DAY_S)
     state = (await eva.says("status", "status.is")).body or ""
     assert "reachable on" in state and "Last connected: 15 days ago" in state
     assert (await network.account(eva.id))["enlisted"]
+
+
+@pytest.mark.fault("F42")
+async def test_a_message_without_a_wake_up_arrives_within_six_hours(
+    world: World, network: Network, eva: User
+) -> None:
+    anna = await world.contact(network)
+    await network.asleep(eva.id)
+    await network.fault("missing_push", account=eva.id)
+    await network.write(anna.jid, eva.id, "Nobody woke you")
+    await network.advance(6 * HOUR_S)
+    await eva.text("Nobody woke you")
 
 
 async def test_a_signed_prekey_is_renewed_every_week_and_old_ones_serve_until_nobody_can_use_them(

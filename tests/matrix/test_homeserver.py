@@ -68,6 +68,7 @@ async def test_a_token_of_no_registration_is_rejected_as_a_matter_of_the_registr
     assert refused.value.errcode == "M_UNKNOWN_TOKEN" and refused.value.concerns_registration
 
 
+@pytest.mark.fault("F48")
 async def test_registering_twice_is_harmless(homeserver: HttpHomeserver, anna: Client) -> None:
     await homeserver.register("ib_twice")
     await homeserver.set_display_name(ghost("twice"), "Ben (WhatsApp)")

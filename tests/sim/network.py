@@ -25,6 +25,7 @@ from bridge.profile import Reason
 from bridge.wire.login import REASON_USER_ACTIVATED
 from bridge.wire.stanza import Stanza
 from bridge.wire.vocabulary import message as messages
+from bridge.wire.vocabulary import receipt
 from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.people import Person
 from bridge.wire.vocabulary.receipt import Receipt
@@ -75,6 +76,7 @@ class SimulatedLink(Link):
     async def upload_keys(self, own: OwnKeys, signed: SignedPreKey, one_time: Sequence[PreKey]) -> None:
         self._network.directory = own, signed
         self._network.prekeys += len(one_time)
+        self._network.one_time += one_time
 
     async def prekey_count(self) -> int:
         return self._network.prekeys
@@ -100,6 +102,11 @@ class SimulatedNetwork(Connector):
         self.up = True
         """Whether a connection can be made."""
         self.acknowledges = True
+        """Whether what the bridge sends arrives and is acknowledged."""
+        self.confirms = True
+        """Whether the acknowledgement of what arrived reaches the bridge."""
+        self.deaf = False
+        """Whether the contact misses what is acknowledged, as one whose program was broken."""
         self.refuses: int | None = None
         """The number with which messages of ours are refused."""
         self.fault: Exception | None = None
@@ -109,9 +116,19 @@ class SimulatedNetwork(Connector):
         self.refuses_login: LoginRefused | None = None
         self.sent: list[Stanza] = []
         """What the bridge sent, in order."""
+        self.accepted: list[Stanza] = []
+        """The messages among them that were not refused."""
+        self.given: list[Stanza] = []
+        """What was accepted for the account, in order."""
         self.directory: tuple[OwnKeys, SignedPreKey] | None = None
         self.prekeys = 0
         self.link: SimulatedLink | None = None
+        self.logins = 0
+        """How often a connection was asked for, in vain or not."""
+        self.hears_acknowledgements = True
+        """Whether the bridge's acknowledgements arrive; if not, a stanza is given again."""
+        self.one_time: list[PreKey] = []
+        """Every one-time prekey that was uploaded."""
         self._mailbox: list[Stanza] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -128,6 +145,7 @@ class SimulatedNetwork(Connector):
 
     async def deliver(self, *stanzas: Stanza) -> None:
         """Stanzas for the account: now, or once it connects."""
+        self.given.extend(stanzas)
         self._mailbox.extend(stanzas)
         if self.link is not None and self.link.end is None:
             await self._hand_over(self.link)
@@ -149,6 +167,7 @@ class SimulatedNetwork(Connector):
         self, credentials: Credentials, on_stanzas: OnStanzas, *, reason: int = REASON_USER_ACTIVATED
     ) -> Link:
         assert (credentials.login, reason >= 0) == (LOGIN, True)
+        self.logins += 1
         if not self.up:
             raise TryAgain("the network is away")
         if self.refuses_login is not None:
@@ -160,10 +179,18 @@ class SimulatedNetwork(Connector):
     def taken(self, link: SimulatedLink, stanza: Stanza) -> None:
         """What the server does with a stanza of ours: the contact gets it, and it is acknowledged."""
         self.sent.append(stanza)
+        if stanza.tag == "message" and self.refuses is None and self.acknowledges:
+            self.accepted.append(stanza)
         if stanza.tag not in ("message", "receipt") or not self.acknowledges:
             return
-        if stanza.tag == "message" and self.refuses is None:
+        if stanza.tag == "message" and self.refuses is None and not self.deaf:
             self.contact.read(messages.parse(stanza, "to"))
+        if stanza.attributes.get("type") == receipt.RETRY and self.contact.answers:
+            asked = receipt.parse(stanza, "to")
+            assert isinstance(asked, receipt.RetryReceipt)
+            self._soon(self.deliver(self.contact.write_again(asked)))
+        if not self.confirms:
+            return
         to, kind = Jid.parse(str(stanza.attributes["to"])), stanza.attributes.get("type")
         ack = Ack(
             stanza.tag,
@@ -188,7 +215,15 @@ class SimulatedNetwork(Connector):
             link.cut(Why.NOT_STORED)
             return
         done = {(answer.attributes.get("class"), answer.attributes.get("id")) for answer in answers}
-        self._mailbox = [each for each in self._mailbox if (each.tag, each.attributes.get("id")) not in done]
+        if self.hears_acknowledgements:
+            self._mailbox = [
+                each for each in self._mailbox if (each.tag, each.attributes.get("id")) not in done
+            ]
+
+    @property
+    def waiting(self) -> Sequence[Stanza]:
+        """The stanzas that the bridge has not acknowledged."""
+        return self._mailbox
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -35,6 +35,7 @@ def refuse_in(made: Whole, room: RoomId) -> None:
     made.home.refuse = rule
 
 
+@pytest.mark.fault("F48")
 async def test_a_refused_name_of_a_ghost_holds_up_no_message(enlisted: Whole) -> None:
     enlisted.home.refuse = refusing(Step.PROFILE, status=400)
     await enlisted.hears("first words")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -146,6 +147,14 @@ class Whole:
     async def restart(self) -> None:
         """Stop it and start it again on the same database."""
         await self.stop()
+        await self.start()
+
+    async def forget_sessions(self) -> None:
+        """The bridge loses its sessions, as a database that was mended by hand."""
+        await self.stop()
+        with sqlite3.connect(self._folder / "bridge.db") as connection:
+            connection.execute("DELETE FROM session")
+        connection.close()
         await self.start()
 
     # Time

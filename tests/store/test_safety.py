@@ -26,16 +26,21 @@ SAFE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("version", ["3.51.3", "3.51.4", "3.54.1", "3.100.0", "4.0.0"])
-def test_recent_sqlite_is_accepted(version: str) -> None:
-    check_engine(version)
-
-
-@pytest.mark.parametrize("version", ["3.51.2", "3.40.1", "3.7.0", "2.99.99"])
-def test_sqlite_that_can_corrupt_databases_is_refused(version: str) -> None:
+@pytest.mark.parametrize(
+    ("fixed", "corrupting"),
+    [
+        ("3.51.3", "3.51.2"),
+        ("3.51.4", "3.40.1"),
+        ("3.54.1", "3.7.0"),
+        ("3.100.0", "2.99.99"),
+        ("4.0.0", "0.1.0"),
+    ],
+)
+def test_sqlite_that_can_corrupt_databases_is_refused(fixed: str, corrupting: str) -> None:
+    check_engine(fixed)
     with pytest.raises(Misconfigured) as refusal:
-        check_engine(version)
-    assert refusal.value.exit_code == 14 and version in refusal.value.what
+        check_engine(corrupting)
+    assert refusal.value.exit_code == 14 and corrupting in refusal.value.what
 
 
 async def test_sqlite_uses_durable_settings(sqlite_url: str) -> None:
