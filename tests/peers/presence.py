@@ -27,3 +27,8 @@ def require_peer(folder: Path, name: str) -> Path:
         missing(name, f"python tests/peers/install.py {os.path.relpath(folder)}")
     assert program is not None
     return program
+
+
+def report_missing(what: str, remedy: str) -> None:
+    """Skip the test by name, also where everything is required: not every machine can have it."""
+    pytest.skip(f"{what} is missing: {remedy}")
