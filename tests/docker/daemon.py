@@ -53,12 +53,14 @@ class Docker:
 
 @contextmanager
 def running_docker() -> Iterator[Docker]:
-    """A Docker whose daemon answers; skip by name where that cannot be had."""
+    """A Docker whose daemon answers; skip by name where that cannot be had.
+
+    Images stay: in the machine's own daemon under their names, otherwise below ``.cache``.
+    """
     # The distribution's own client first: with its builder it fits the distribution's own daemon.
     client = shutil.which("docker", path=os.defpath) or shutil.which("docker")
     if client is None:
         report_missing("Docker", "apt install docker.io")
-    assert client is not None
     here = Docker(client, {})
     if os.geteuid() != 0:
         report_missing("root", "debootstrap makes the base of the images, and needs it")
@@ -68,7 +70,6 @@ def running_docker() -> Iterator[Docker]:
     daemon = shutil.which("dockerd")
     if daemon is None:
         report_missing("a Docker daemon", "apt install docker.io, or start the one that is installed")
-    assert daemon is not None
     with tempfile.TemporaryDirectory(prefix="ib-docker-") as folder:
         yield from _own_daemon(daemon, client, Path(folder))
 

@@ -100,5 +100,4 @@ def _compose(docker: Docker) -> tuple[str, ...]:
     program = shutil.which("docker-compose")
     if program is None:
         report_missing("docker-compose", "apt install docker-compose")
-    assert program is not None
     return (program,)

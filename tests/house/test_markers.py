@@ -33,7 +33,7 @@ CLAIMED_FAULTS = {
     45,
     46,
 }
-CLAIMED_THREATS = {1, 2, 4, 8, 9, 10, 11, 14, 15, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 32, 39}
+CLAIMED_THREATS = {1, 2, 4, 8, 9, 10, 11, 14, 15, 18, 19, 20, 21, 26, 27, 28, 29, 30, 31, 32, 39, 48}
 """Rows that this version answers for. A row is taken off only together with what it promised."""
 
 LAST_FAULT, LAST_THREAT = 50, 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -29,6 +30,6 @@ def require_peer(folder: Path, name: str) -> Path:
     return program
 
 
-def report_missing(what: str, remedy: str) -> None:
+def report_missing(what: str, remedy: str) -> NoReturn:
     """Skip the test by name, also where everything is required: not every machine can have it."""
     pytest.skip(f"{what} is missing: {remedy}")
