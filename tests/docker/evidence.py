@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from tests.docker.stack import SERVER_NAME
 
 SECRET_KEYS = re.compile(
     r"token|password|secret|key|uri|seed|root|intermediate|server$|postgres|bridge|synapse"
@@ -52,3 +54,23 @@ def _secrets(values: Any, *, secret: bool = False) -> Iterator[str]:
             yield from _secrets(inner, secret=secret or bool(SECRET_KEYS.search(key)))
     elif secret and isinstance(values, str) and len(values) >= SHORTEST_SECRET:
         yield values
+
+
+def check_it_fits_together(data: Path) -> None:
+    """Each password and token is the same at both ends."""
+    read: Callable[[Path], Any] = YAML(typ="safe").load
+    config, homeserver = read(data / "bridge/config.yaml"), read(data / "synapse/homeserver.yaml")
+    passwords = read(data / "passwords.json")
+    roles = (data / "postgres-first-start/roles.sql").read_text()
+    assert f":{passwords['bridge']}@" in config["database"]["uri"]
+    assert homeserver["database"]["args"]["password"] == passwords["synapse"]
+    assert (data / "postgres-first-start/password").read_text() == passwords["postgres"]
+    assert passwords["bridge"] in roles and passwords["synapse"] in roles
+    for path in homeserver["app_service_config_files"]:
+        name = Path(path).name
+        assert read(data / "synapse" / name) == read(data / "bridge" / name)
+    registration, puppets = read(data / "bridge/registration.yaml"), read(data / "bridge/doublepuppet.yaml")
+    for token in ("as_token", "hs_token"):
+        assert config["appservice"][token] == registration[token]
+    assert config["double_puppet"]["secrets"] == {SERVER_NAME: f"as_token:{puppets['as_token']}"}
+    assert not list(data.rglob("*.new"))

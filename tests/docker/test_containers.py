@@ -21,7 +21,7 @@ from bridge.config.findings import NO_DOMAIN, NOT_CONFIGURED
 from demo.client import Client
 from demo.script import PHONE, Watcher, be_written_to, opt_in, write_first
 from tests.docker.daemon import Docker, running_docker
-from tests.docker.evidence import secrets_of, written
+from tests.docker.evidence import check_it_fits_together, secrets_of, written
 from tests.docker.images import BRIDGE, build_bridge, build_neighbours
 from tests.docker.stack import ADMIN, COMPOSE_FILE, SERVER_NAME, SandboxInside, Stack
 from tests.house.source import text_of
@@ -230,6 +230,24 @@ def test_admin_of_another_server_is_refused(stack: Stack) -> None:
     done = stack.docker.attempt("run", "--rm", *values, "--entrypoint", "/usr/local/bin/prepare", BRIDGE)
     assert done.returncode == 1
     assert done.stderr == "ADMIN is @ada:two.test, but users of one.test look like @you:one.test.\n"
+
+
+@pytest.mark.parametrize("lines", [1, 4, 5, 7])
+def test_prepare_goes_on_where_it_was_interrupted(
+    docker: Docker, image: str, tmp_path: Path, lines: int
+) -> None:
+    # Each line tells of a file; the first one after `head` has ended ends the program.
+    script = f"prepare | head -n {lines}; prepare >/dev/null"
+    values = {
+        "SERVER_NAME": SERVER_NAME,
+        "ADMIN": ADMIN,
+        "NETWORK_PROFILE": "/p",
+        "HOMESERVER_URL": "http://hs",
+    }
+    given = [f"--env={name}={value}" for name, value in values.items()]
+    mount = ("--user=0:0", "--entrypoint=sh", f"--volume={tmp_path}:/volumes")
+    docker.run("run", "--rm", "--network=none", *given, *mount, image, "-c", script)
+    check_it_fits_together(tmp_path)
 
 
 def test_compose_file_names_the_synapse_that_the_tests_use() -> None:
