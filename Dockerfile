@@ -25,6 +25,8 @@ LABEL org.opencontainers.image.title="interop-bridge" \
 COPY --from=build /opt/bridge /opt/bridge
 COPY --chmod=0755 docker/entrypoint.sh /usr/local/bin/entrypoint
 COPY --chmod=0755 docker/healthcheck.sh /usr/local/bin/healthcheck
+COPY --chmod=0755 docker/prepare.py /usr/local/bin/prepare
+COPY --chmod=0755 docker/control.py /usr/local/bin/sandbox-control
 RUN ln -s /opt/bridge/bin/interop-bridge /usr/bin/interop-bridge \
     && mkdir --mode=0700 /data \
     && chown 1337:1337 /data

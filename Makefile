@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 SETUP := $(PYTHON) tools/setup.py
-CODE := bridge tests demo tools
+CODE := bridge tests demo tools docker
 # Two at a time: half of the suite waits for disks and for programs it has started.
 WORKERS ?= 2
 ONCE ?=
@@ -42,7 +42,7 @@ bench: ## measure, as ratios of one run
 	@$(SETUP) test peers
 	@$(VENV)/python -m tests.bench $(ARGS)
 
-image: ## build the container image with buildah on a debootstrap base, and run its entrypoint (root)
+image: ## build the container image with Docker (BASE=IMAGE names another base)
 	@sh docker/build-image.sh
 
 format: ## format the code and mend what the linter can

@@ -24,12 +24,11 @@ if [ $# -gt 0 ]; then
     exec interop-bridge "$@"
 fi
 
-cd /data
+if ! cd /data 2>/dev/null || { [ ! -e "$config" ] && [ ! -w /data ]; }; then
+    echo "/data: user $(id -u) cannot write there. Run: chown $(id -u):$(id -g) on the folder that is mounted." >&2
+    exit 1
+fi
 if [ ! -e "$config" ]; then
-    if [ ! -w /data ]; then
-        echo "/data: user $(id -u) cannot write there. Run: chown $(id -u):$(id -g) on the folder that is mounted." >&2
-        exit 1
-    fi
     # The homeserver and the network come from outside of the container; the admin listener stays inside.
     interop-bridge -e -c - | sed '/^appservice:/,/^admin:/s/hostname: 127\.0\.0\.1/hostname: 0.0.0.0/' >"$config"
     echo "Wrote $config. Fill in the five values marked >>>, then start again for the registration."

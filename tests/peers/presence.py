@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,3 +28,8 @@ def require_peer(folder: Path, name: str) -> Path:
         missing(name, f"python tests/peers/install.py {os.path.relpath(folder)}")
     assert program is not None
     return program
+
+
+def report_missing(what: str, remedy: str) -> NoReturn:
+    """Skip the test by name, also where everything is required: not every machine can have it."""
+    pytest.skip(f"{what} is missing: {remedy}")
