@@ -43,7 +43,7 @@ def files() -> tuple[str, ...]:
                     ("cache", "__", "egg-info", ".hypothesis")
                 ):
                     folders.append(entry)
-            elif entry.is_file():
+            elif entry.is_file() and entry.name not in NOT_OURS:  # .git is a file in a worktree
                 found.append(entry.relative_to(ROOT).as_posix())
     return tuple(sorted(found))
 
