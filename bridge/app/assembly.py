@@ -7,34 +7,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.commands.handler import Commands
-from bridge.flow import owed
-from bridge.flow.arrivals import IDENTITY_NEWS, Arrivals
-from bridge.flow.awaiting import Awaiting
-from bridge.flow.chats import Chats
-from bridge.flow.connections import Connections
-from bridge.flow.doubts import Doubts
-from bridge.flow.enlisting import Enlisting
-from bridge.flow.inbound import MESSAGE_IN, Inbound
+from bridge.flow import outbox
+from bridge.flow.accounts.enlist import Enlisting
+from bridge.flow.accounts.leave import Leaving
+from bridge.flow.accounts.prekeys import Prekeys
+from bridge.flow.accounts.reminders import Reminders
+from bridge.flow.connections.life import Hooks
+from bridge.flow.connections.registry import Connections
+from bridge.flow.contacts.contacts import People
+from bridge.flow.contacts.first_contact import Strangers
+from bridge.flow.contacts.names import Renaming
+from bridge.flow.contacts.portals import Portals
+from bridge.flow.contacts.sessions import Sessions
+from bridge.flow.contacts.start_chat import Chats
+from bridge.flow.context import Parts
+from bridge.flow.dispatch import Routing
+from bridge.flow.inbound.pipeline import MESSAGE_IN, Inbound
+from bridge.flow.inbound.receive import IDENTITY_NEWS, Arrivals
+from bridge.flow.inbound.retries import Awaiting
+from bridge.flow.inbound.show import Showing
 from bridge.flow.keyring import Keyring
-from bridge.flow.leaving import Leaving
-from bridge.flow.line_life import Hooks
-from bridge.flow.outbound import Outbound
-from bridge.flow.parts import Parts
-from bridge.flow.people import People
-from bridge.flow.portals import Portals
-from bridge.flow.prekeys import Prekeys
+from bridge.flow.outbound.pipeline import Outbound
+from bridge.flow.outbound.reports import RECEIPT_IN, Reports
+from bridge.flow.outbound.retries import RETRY_IN, Retries
+from bridge.flow.outbound.waiting_notice import Waiting
 from bridge.flow.pump import Pump, Step
-from bridge.flow.reading import READ_IN_MATRIX, Reading
-from bridge.flow.reception import EVENT, Reception
-from bridge.flow.reminders import Reminders
-from bridge.flow.renaming import Renaming
-from bridge.flow.reports import RECEIPT_IN, Reports
-from bridge.flow.retries import RETRY_IN, Retries
-from bridge.flow.routing import Routing
-from bridge.flow.sessions import Sessions
-from bridge.flow.showing import Showing
-from bridge.flow.strangers import Strangers
-from bridge.flow.waiting import Waiting
+from bridge.flow.rooms.management import EVENT, Reception
+from bridge.flow.rooms.read_markers import READ_IN_MATRIX, Reading
+from bridge.flow.unknown_outcomes import Doubts
 from bridge.matrix.transactions import Received
 from bridge.network.connector import Connector
 from bridge.store.database import Database
@@ -95,25 +95,25 @@ def assemble(parts: Parts, connector: Connector, database: Database) -> Flows:
     steps: dict[str, Step] = {
         EVENT: router.event,
         READ_IN_MATRIX: router.receipt,
-        owed.READ_BACK: reception.read_back,
-        owed.OPEN_ROOM: reception.open_room,
-        owed.NOTICE: reports.tell,
-        owed.STATUS: reports.status,
-        owed.RECEIPT_OUT: reports.send_receipt,
+        outbox.READ_BACK: reception.read_back,
+        outbox.OPEN_ROOM: reception.open_room,
+        outbox.NOTICE: reports.tell,
+        outbox.STATUS: reports.status,
+        outbox.RECEIPT_OUT: reports.send_receipt,
         RECEIPT_IN: reports.receipt_in,
         MESSAGE_IN: inbound.message_in,
         IDENTITY_NEWS: inbound.identity_news,
-        owed.ASK_RETRY: awaiting.ask,
-        owed.GIVE_UP_WAITING: awaiting.give_up,
+        outbox.ASK_RETRY: awaiting.ask,
+        outbox.GIVE_UP_WAITING: awaiting.give_up,
         RETRY_IN: retries.answer,
-        owed.ENLIST: enlisting.enlist,
-        owed.COME_BACK: enlisting.come_back,
-        owed.UPLOAD: prekeys.upload,
-        owed.TOP_UP: prekeys.top_up,
-        owed.RENEW_SIGNED: prekeys.renew_signed,
-        owed.DELETE: leaving.delete,
-        owed.START_CHAT: chats.start,
-        owed.RENAME: Renaming(parts, keyring, people).rename,
+        outbox.ENLIST: enlisting.enlist,
+        outbox.COME_BACK: enlisting.come_back,
+        outbox.UPLOAD: prekeys.upload,
+        outbox.TOP_UP: prekeys.top_up,
+        outbox.RENEW_SIGNED: prekeys.renew_signed,
+        outbox.DELETE: leaving.delete,
+        outbox.START_CHAT: chats.start,
+        outbox.RENAME: Renaming(parts, keyring, people).rename,
     }
     pump = Pump(parts.journal, database, parts.clock, parts.random, steps, reports.put_aside)
     return Flows(pump, connections, Reminders(parts, enlisting, connections))

@@ -21,8 +21,8 @@ from bridge.app.keys import installation_keys, signing_key_file
 from bridge.app.listeners import Front, build_listeners
 from bridge.app.startup_checks import StartupChecks, Tell, check_accounts
 from bridge.config import Config, Finding, check_connection, read_profile
-from bridge.flow.connections import Connections
-from bridge.flow.parts import Parts, Settings
+from bridge.flow.connections.registry import Connections
+from bridge.flow.context import Parts, Settings
 from bridge.matrix.endpoint import RefusedCalls
 from bridge.matrix.homeserver import HttpHomeserver
 from bridge.matrix.limiter import Limiter

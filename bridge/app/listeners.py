@@ -8,7 +8,7 @@ from typing import Any
 
 from bridge.app.assembly import Flows, JournalIntake
 from bridge.config import Config
-from bridge.flow.parts import Parts
+from bridge.flow.context import Parts
 from bridge.matrix.endpoint import RefusedCalls, appservice_routes
 from bridge.network.push_keys import PushKeys
 from bridge.network.push_token import PushTokens

@@ -11,11 +11,11 @@ from bridge.commands.identifiers import find_service, normalise
 from bridge.commands.standing import why_not
 from bridge.commands.table import Command, Spoken
 from bridge.content import Text, Unknown
-from bridge.flow import owed
-from bridge.flow.chats import Chats
-from bridge.flow.enlisting import Enlisting
-from bridge.flow.leaving import Leaving
-from bridge.flow.parts import Parts
+from bridge.flow import outbox
+from bridge.flow.accounts.enlist import Enlisting
+from bridge.flow.accounts.leave import Leaving
+from bridge.flow.contacts.start_chat import Chats
+from bridge.flow.context import Parts
 from bridge.ids import UserId
 from bridge.labels import protection
 from bridge.lifecycle.reminders import DAY_S
@@ -76,15 +76,15 @@ class Commands:
 
     async def _once(self, said: _Said, sentence: Sentence) -> None:
         """Tell somebody who may not talk to the bot so, once in a room."""
-        notice = owed.Notice(said.event.room, sentence)
+        notice = outbox.Notice(said.event.room, sentence)
         key = f"refused/{said.event.room}/{said.event.sender}/{sentence.key}"
         await self._parts.journal.settle(said.entry, notice.owed(key))
 
     async def _cannot_read(self, entry: Entry, event: events.Event) -> None:
         """An encrypted room: say so in clear, and invite the user to one that the bot can read."""
-        notice = owed.Notice(event.room, say("room.encrypted"), event.id, event.sender)
+        notice = outbox.Notice(event.room, say("room.encrypted"), event.id, event.sender)
         body = json.dumps({"user": event.sender}).encode()
-        invite = New(owed.OPEN_ROOM, f"open-room:{event.sender}", event.room, body)
+        invite = New(outbox.OPEN_ROOM, f"open-room:{event.sender}", event.room, body)
         await self._parts.journal.settle(entry, notice.owed(f"encrypted/{event.id}"), invite)
 
     async def _understand(self, said: _Said) -> None:
@@ -281,7 +281,7 @@ class Commands:
         """The answers, in one lane with all else that the bot has to say to this user."""
         dropped = [say("talk.dropped")] if said.drops_a_question else []
         return [
-            owed.Notice(said.event.room, sentence).owed(
+            outbox.Notice(said.event.room, sentence).owed(
                 f"answer/{said.event.id}/{number}", to=said.event.sender
             )
             for number, sentence in enumerate([*dropped, *sentences])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bridge.curve import KeyPair, key_pair
 from bridge.e2ee.keys import OwnKeys, PreKey, SignedPreKey
-from bridge.flow.parts import Parts
+from bridge.flow.context import Parts
 from bridge.ids import AccountId
 from bridge.ports import Row
 from bridge.store.tables import accounts

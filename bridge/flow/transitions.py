@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bridge.flow.parts import Parts
-from bridge.flow.people import Contact
+from bridge.flow.contacts.contacts import Contact
+from bridge.flow.context import Parts
 from bridge.ids import EventId, StanzaId
 from bridge.lifecycle.message import (
     INCOMING,

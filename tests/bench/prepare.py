@@ -17,11 +17,11 @@ from bridge.app.bridge import Bridge, Ports
 from bridge.cli.running import load_config
 from bridge.config import read_profile
 from bridge.curve import KeyPair, key_pair
-from bridge.flow.identities import identity_noted
+from bridge.flow.contacts.contacts import People, Person
+from bridge.flow.contacts.identity import identity_noted
+from bridge.flow.contacts.sessions import Held, Sessions
+from bridge.flow.context import Parts
 from bridge.flow.keyring import Keyring, Keys, Unlocked
-from bridge.flow.parts import Parts
-from bridge.flow.people import People, Person
-from bridge.flow.sessions import Held, Sessions
 from bridge.ids import AccountId, Jid, NetworkId, RoomId, UserId
 from bridge.matrix.limiter import Limiter
 from bridge.states import AccountState

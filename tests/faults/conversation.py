@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bridge.flow.reminders import LOOK_EVERY_S
+from bridge.flow.accounts.reminders import LOOK_EVERY_S
 from tests.faults.driver import Driver
 from tests.faults.homeserver.control import Control
 from tests.faults.network import Network

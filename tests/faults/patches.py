@@ -36,7 +36,7 @@ class Patch:
         return self.name
 
 
-OUTBOUND = "flow/outbound.py"
+OUTBOUND = "flow/outbound/pipeline.py"
 _COMMIT_SEAL = """        await self._parts.store.commit(
             kinds.unit(
                 kinds.SEAL,
@@ -140,7 +140,7 @@ PATCHES: Sequence[Patch] = (
         "P2: .* acknowledged and does not stand",
         [
             Edit(
-                "flow/arrivals.py",
+                "flow/inbound/receive.py",
                 """            await self._store(unlocked, news)
 """,
                 """            import asyncio
@@ -155,11 +155,11 @@ PATCHES: Sequence[Patch] = (
         "P2: .* stands in Matrix 2 times",
         [
             Edit(
-                "flow/parts.py",
+                "flow/context.py",
                 "        return transaction_id(self.secret, *parts)\n",
                 "        return transaction_id(self.secret, *parts, self.random.bytes(8))\n",
             ),
-            Edit("flow/showing.py", "            if in_doubt:\n", "            if False:\n"),
+            Edit("flow/inbound/show.py", "            if in_doubt:\n", "            if False:\n"),
         ],
         [Fault("homeserver.show", "after", hit=2)],
     ),

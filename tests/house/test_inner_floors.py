@@ -6,6 +6,22 @@ from tests.house.source import imports, modules, show
 
 INNER_FLOORS: dict[str, tuple[str, ...]] = {
     "bridge.sandbox": ("rules", "people", "gatekeeper", "connections", "edges", "control", "main"),
+    "bridge.flow": (
+        "context",
+        "outbox",
+        "translate",
+        "unknown_outcomes",
+        "pump",
+        "keyring",
+        "connections",
+        "accounts",
+        "contacts",
+        "transitions",
+        "rooms",
+        "outbound",
+        "inbound",
+        "dispatch",
+    ),
 }
 """Room -> its files and folders, lowest first. Each may import those before it."""
 

@@ -9,7 +9,7 @@ from tests.house.source import Module, modules, show
 
 COLUMNS = {"state", "old_state"}
 
-CHANGES_STATES = {"transitions", "enlisting", "journal"}
+CHANGES_STATES = {"transitions", "enlist", "journal"}
 """Modules that give the row which moves a message, an account or an entry on; all others ask them."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.flow.owed import (
+from bridge.flow.outbox import (
     ENLIST,
     NOTICE,
     RECEIPT_OUT,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from bridge.curve import key_pair
+from bridge.flow.context import Parts
 from bridge.flow.keyring import Keyring, Keys, Unlocked
-from bridge.flow.parts import Parts
 from bridge.ids import AccountId, RoomId
 from bridge.ports import Homeserver, Row, Store, Unit, Value
 from bridge.states import AccountState

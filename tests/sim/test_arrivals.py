@@ -10,20 +10,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.flow.arrivals import Arrivals
-from bridge.flow.awaiting import Awaiting
-from bridge.flow.connections import Connections
-from bridge.flow.doubts import Doubts
-from bridge.flow.inbound import Inbound
+from bridge.flow.connections.registry import Connections
+from bridge.flow.contacts.contacts import People
+from bridge.flow.contacts.first_contact import Strangers
+from bridge.flow.contacts.portals import Portals
+from bridge.flow.contacts.sessions import Sessions
+from bridge.flow.inbound.pipeline import Inbound
+from bridge.flow.inbound.receive import Arrivals
+from bridge.flow.inbound.retries import Awaiting
+from bridge.flow.inbound.show import Showing
 from bridge.flow.keyring import Keyring
-from bridge.flow.people import People
-from bridge.flow.portals import Portals
-from bridge.flow.reception import Reception
-from bridge.flow.reports import Reports
-from bridge.flow.retries import Retries
-from bridge.flow.sessions import Sessions
-from bridge.flow.showing import Showing
-from bridge.flow.strangers import Strangers
+from bridge.flow.outbound.reports import Reports
+from bridge.flow.outbound.retries import Retries
+from bridge.flow.rooms.management import Reception
+from bridge.flow.unknown_outcomes import Doubts
 from bridge.ids import Jid
 from bridge.network.connector import Connector
 from bridge.wire import stanza as codec

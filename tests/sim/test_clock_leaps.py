@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.backoff import LONGEST_SECONDS
-from bridge.flow.reminders import DOUBTED_FOR_S, LOOK_EVERY_S
+from bridge.flow.accounts.reminders import DOUBTED_FOR_S, LOOK_EVERY_S
 from tests.sim.whole import Whole, whole
 
 DAY_S = 86_400.0

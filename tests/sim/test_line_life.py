@@ -11,9 +11,9 @@ import pytest
 
 from bridge.backoff import LONGEST_SECONDS
 from bridge.errors import BridgeError, Misconfigured, TryAgain
-from bridge.flow.connections import Connections
+from bridge.flow.connections.life import Hooks
+from bridge.flow.connections.registry import Connections
 from bridge.flow.keyring import Keyring
-from bridge.flow.line_life import Hooks
 from bridge.network.backoff import End, Why
 from bridge.network.connector import Connector, Link
 from bridge.store.errors import Fenced

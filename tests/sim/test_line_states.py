@@ -13,10 +13,10 @@ import pytest
 
 from bridge.backoff import LONGEST_SECONDS
 from bridge.errors import TryAgain
-from bridge.flow.connections import Connections
+from bridge.flow.connections.connection import AccountRefused
+from bridge.flow.connections.life import Hooks
+from bridge.flow.connections.registry import Connections
 from bridge.flow.keyring import Keyring
-from bridge.flow.line import AccountRefused
-from bridge.flow.line_life import Hooks
 from bridge.ids import AccountId
 from bridge.network.backoff import CONFLICT_SECONDS, MAX_CONFLICTS, End, Why
 from bridge.network.connector import Connector, Link

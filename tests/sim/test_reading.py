@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.flow.reading import IDS_IN_A_RECEIPT
+from bridge.flow.rooms.read_markers import IDS_IN_A_RECEIPT
 from bridge.wire.vocabulary import receipt
 from tests.sim.homeserver import BOT, Event
 from tests.sim.whole import Whole

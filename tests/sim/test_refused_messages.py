@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.flow.awaiting import GIVE_UP_WAITING_AFTER_S
-from bridge.flow.showing import DAY_S, REFUSED_AT_MOST_DAYS, REFUSED_FOR_S
+from bridge.flow.inbound.retries import GIVE_UP_WAITING_AFTER_S
+from bridge.flow.inbound.show import DAY_S, REFUSED_AT_MOST_DAYS, REFUSED_FOR_S
 from bridge.ids import RoomId
 from bridge.matrix.errors import Rejected
 from bridge.matrix.events import MARKER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.flow.showing import DAY_S, REFUSED_AT_MOST_DAYS, REFUSED_FOR_S
+from bridge.flow.inbound.show import DAY_S, REFUSED_AT_MOST_DAYS, REFUSED_FOR_S
 from bridge.ports import Step
 from tests.sim.homeserver import nothing_refused, refusing
 from tests.sim.whole import ADA, Whole

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bridge.flow.owed import Status, to_owner
+from bridge.flow.outbox import Status, to_owner
 from bridge.ids import RoomId
 from bridge.matrix.errors import ABOUT_OUR_REGISTRATION, Rejected
 from bridge.ports import Step

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from bridge.app.assembly import Flows, assemble
-from bridge.flow.parts import Parts, Settings
-from bridge.flow.reading import READ_IN_MATRIX
-from bridge.flow.reception import EVENT
+from bridge.flow.context import Parts, Settings
+from bridge.flow.rooms.management import EVENT
+from bridge.flow.rooms.read_markers import READ_IN_MATRIX
 from bridge.ids import GHOST_PREFIX, EventId, RoomId, UserId
 from bridge.ports import Row
 from bridge.sandbox.edges.folder import load_variant

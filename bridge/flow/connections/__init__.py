@@ -1,0 +1,1 @@
+"""One connection for each account: opened when wanted, kept while useful."""

@@ -1,0 +1,1 @@
+"""Contacts of an account: who they are, their session, ghost and portal."""

@@ -1,0 +1,1 @@
+"""Network to Matrix: the pipeline and its steps."""
