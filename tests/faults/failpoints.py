@@ -1,7 +1,7 @@
 """Every failpoint there is, and how their hits are shared out over runs of the conversation.
 
 A failpoint is passed many times, and each time is another state of the bridge. Kills cover every hit over
-``SHARES`` successive seeds: each seed takes every third hit of each failpoint. The seed is the number of the
+``SHARES`` successive seeds: each seed takes every sixth hit of each failpoint. The seed is the number of the
 day unless ``BRIDGE_TEST_SEED`` names another; the summary of the run prints it.
 """
 
@@ -64,9 +64,9 @@ ALSO_AT_START = {"homeserver.register-ghost", "homeserver.profile"}
 SIDES: Sequence[Side] = ("before", "after")
 SEED = "BRIDGE_TEST_SEED"
 """Name in the environment."""
-SHARES = 3
-"""A third of all hits fits the time of ``make deep`` on both engines."""
-KILL_RUNS = 27
+SHARES = 6
+"""A sixth of all hits fits the time of ``make deep`` on both engines, also on a busy machine."""
+KILL_RUNS = 14
 """So that about a dozen kills fall into a run: a restart costs more than a second and a conversation eight,
 and with many more kills in a run the later ones would all fall on its end."""
 FAILURES_A_RUN = 27

@@ -1,4 +1,4 @@
-"""A kill at every third hit of every failpoint, and a failure with and without its effect (PostgreSQL)."""
+"""Kills at this seed's share of the hits of every failpoint, and a failure with and without its effect (PostgreSQL)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def passed(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer) -
 
 
 @pytest.mark.parametrize("run", range(KILL_RUNS))
-async def test_conversation_survives_kills_at_every_third_hit(
+async def test_conversation_survives_its_share_of_kills(
     run: int,
     passed: Mapping[Passed, int],
     tmp_path: Path,

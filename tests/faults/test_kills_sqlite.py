@@ -1,4 +1,4 @@
-"""A kill at every third hit of every failpoint, and a failure with and without its effect (SQLite)."""
+"""Kills at this seed's share of the hits of every failpoint, and a failure with and without its effect (SQLite)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Passed, int]:
 
 
 @pytest.mark.parametrize("run", range(KILL_RUNS))
-async def test_conversation_survives_kills_at_every_third_hit(
+async def test_conversation_survives_its_share_of_kills(
     run: int, passed: Mapping[Passed, int], tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     async def database() -> Database:
