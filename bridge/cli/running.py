@@ -63,12 +63,6 @@ def run_sandbox(folder: Path, partner: str, bind: str) -> int:
     os.umask(PRIVATE_UMASK)
     if not is_address(partner):
         raise Misconfigured("--partner", f"{partner!r} is not an address.", "Write it as http://host:port.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Misconfigured(
-            "--dir", f"{folder} cannot be made ({why(error)}).", "Name another folder."
-        ) from None
     return asyncio.run(_sandbox(folder, partner, bind))
 
 

@@ -52,6 +52,7 @@ STEPS: Mapping[str, Sequence[Step]] = {
 
 NOT_PASSED: Mapping[str, str] = {
     "store.postpone": "only a room that refuses its ghost twice postpones, and the fake homeserver has none",
+    "homeserver.invite": "a new room invites its members; only who left is invited again, and nobody leaves",
 }
 """Failpoints that the conversation cannot pass, each with the reason. Short, and none of it may be passed."""
 

@@ -43,7 +43,7 @@ _COMMIT_SEAL = """        await self._parts.store.commit(
 """
 _MOVED = """                **self._sessions.moved(unlocked, held, sealed.record),
 """
-_KEPT = """        return replace(entry, state=SEALED, body=body), out
+_KEPT = """        return replace(entry, state=EntryState.SEALED, body=body), out
 """
 _GOES_ON = """            self._may_go_on(unlocked, contact)
 """

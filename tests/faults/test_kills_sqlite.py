@@ -1,4 +1,4 @@
-"""Kills at this seed's share of the hits of every failpoint, and a failure with and without its effect (SQLite)."""
+"""Kills at this seed's share of hits, and a failure at each failpoint (SQLite)."""
 
 from __future__ import annotations
 
