@@ -62,7 +62,10 @@ class Pusher:
             self._wake.set()
 
     def again(self, how: str) -> None:
-        """Push the last acknowledged transaction again: ``same`` id, ``other`` id, or ``reordered``."""
+        """Push the last acknowledged transaction again: ``same`` id, ``other`` id, or ``reordered``.
+
+        One that holds a user's event: a repeated echo of the bridge's own events shows nothing.
+        """
         if self._last is None:
             return
         events = list(self._last.events)
@@ -117,7 +120,8 @@ class Pusher:
         entry["answer"] = await self.call(session, "PUT", f"transactions/{transaction.id}", body)
         self._pushing = False
         self._log.changed()
-        if entry["answer"] == 200:
+        is_by_a_user = any(not self._appservice.owns(event["sender"]) for event in transaction.events)
+        if entry["answer"] == 200 and is_by_a_user:
             self._last = transaction
         return bool(entry["answer"] == 200)
 
