@@ -137,7 +137,7 @@ PATCHES: Sequence[Patch] = (
     ),
     Patch(
         "8 ack before save",
-        "P2: .* acknowledged and does not stand",
+        "P2: .* acknowledged messages do not stand",
         [
             Edit(
                 "flow/inbound/receive.py",
