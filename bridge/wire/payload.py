@@ -64,7 +64,8 @@ class TextPayload:
         replies = (self.reply_id, self.reply_participant, self.quoted)
         if replies == (None, None, None) and not self.expires_after:
             return proto.Message(conversation=self.text)
-        extended = proto.ExtendedText(text=self.text, context_info=self._context())
+        context = self._context().SerializeToString(deterministic=True)
+        extended = proto.ExtendedText(text=self.text, context_info=context)
         return proto.Message(extended_text=extended)
 
     def _context(self) -> proto.ContextInfo:
@@ -128,7 +129,7 @@ def _parse_message(data: bytes) -> proto.Message:
 
 
 def _text(extended: proto.ExtendedText) -> TextPayload:
-    context = extended.context_info
+    context = _context(extended.context_info)
     return TextPayload(
         text=extended.text,
         reply_id=context.stanza_id or None,
@@ -136,6 +137,14 @@ def _text(extended: proto.ExtendedText) -> TextPayload:
         quoted=_quoted_text(context.quoted_message) if context.HasField("quoted_message") else None,
         expires_after=context.expiration,
     )
+
+
+def _context(data: bytes) -> proto.ContextInfo:
+    """What a text answers; nothing when it cannot be read, because the text is good without it."""
+    try:
+        return proto.ContextInfo.FromString(data)
+    except DecodeError:
+        return proto.ContextInfo()
 
 
 def _quoted_text(data: bytes) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bridge.matrix.errors import Rejected
 from bridge.ports import Step
 from tests.sim.homeserver import BOT, nothing_refused, refusing
@@ -32,6 +34,23 @@ async def test_a_name_that_the_homeserver_refuses_holds_up_no_message(chat: Whol
     await chat.hears("Can you read this?")
     assert "Can you read this?" in chat.home.texts(chat.portal)
     assert await chat.entries() == []
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "\0" * 10_000, "\0", "\u200b\u202e", "\ufffe" * 2_000])
+async def test_unusable_name_does_not_cost_the_message(chat: Whole, name: str) -> None:
+    chat.contact.name = name
+    await chat.hears("Can you read this?")
+    assert "Can you read this?" in chat.home.texts(chat.portal)
+    assert not chat.network.waiting and await chat.entries() == []
+    ghost, _ = await names(chat)
+    assert ghost.startswith("x" * 64 + " (" if name[0] == "x" else "Anna (")
+
+
+async def test_unusable_name_of_a_new_contact_is_replaced(enlisted: Whole) -> None:
+    enlisted.contact.name = "\0" * 10_000
+    await enlisted.hears("First words")
+    assert enlisted.home.texts(enlisted.portal) == ["First words"]
+    assert (await names(enlisted))[0].startswith("Anna (")
 
 
 async def test_a_new_name_waits_for_a_registration_that_is_broken(chat: Whole) -> None:

@@ -143,6 +143,28 @@ def test_quoted_reply_gives_only_its_own_text() -> None:
     assert parse(data) == TextPayload("yes", "3EB0", None, "inner")
 
 
+@pytest.mark.parametrize(
+    "context",
+    [
+        b"\xff",
+        b"\x0a\x05id",
+        length_delimited(1, b"\xff"),
+        length_delimited(2, b"\xff"),
+        length_delimited(1, b"3EB0") + b"\x1a\x7fcut off",
+    ],
+)
+def test_unreadable_reply_context_does_not_cost_the_text(context: bytes) -> None:
+    data = length_delimited(6, length_delimited(1, b"yes") + length_delimited(17, context))
+    assert parse(data) == TextPayload("yes")
+
+
+def test_quote_that_is_not_text_is_dropped() -> None:
+    for quoted in (length_delimited(1, b"\xff"), length_delimited(6, b"\xff"), b"\x0a\x7fcut off"):
+        context = length_delimited(1, b"3EB0") + length_delimited(3, quoted)
+        data = length_delimited(6, length_delimited(1, b"yes") + length_delimited(17, context))
+        assert parse(data) == TextPayload("yes", "3EB0")
+
+
 @pytest.mark.threat("S21")
 def test_nested_quotes_of_any_depth_are_harmless() -> None:
     deep = length_delimited(1, b"the bottom")

@@ -15,6 +15,7 @@ from bridge.wire.vocabulary.ack import Ack
 from bridge.wire.vocabulary.chatstate import ChatState
 from bridge.wire.vocabulary.keys import PublicBundle
 from bridge.wire.vocabulary.message import Message
+from bridge.wire.vocabulary.reading import MAX_TEXT_CHARACTERS
 from bridge.wire.vocabulary.receipt import Receipt, RetryReceipt
 from tests.wire.support import QUICK
 from tests.wire.vocabulary import (
@@ -128,6 +129,24 @@ def test_message_with_unknown_content_is_rejected(inside: tuple[Stanza, ...] | b
     outer = MESSAGE.to_stanza("to").attributes
     with pytest.raises(RemoteProtocolError):
         message.parse(Stanza("message", outer, inside), "to")
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "\0" * 10_000, "a\0b", "\U0001f600" * 1_025, ""])
+def test_unusable_name_does_not_cost_the_message(name: str) -> None:
+    arrived = message.parse(changed(MESSAGE.to_stanza("from"), notify=name), "from")
+    assert arrived == replace(MESSAGE, notify=name[:MAX_TEXT_CHARACTERS])
+
+
+@pytest.mark.parametrize("attribute", ["edit", "offline"])
+def test_long_side_attribute_does_not_cost_the_message(attribute: str) -> None:
+    stanza = changed(MESSAGE.to_stanza("from"), **{attribute: "x" * 10_000})
+    assert message.parse(stanza, "from").ciphertext == MESSAGE.ciphertext
+
+
+def test_long_media_type_does_not_cost_the_message() -> None:
+    enc = Stanza("enc", {"v": "2", "type": "pkmsg", "mediatype": "x" * 10_000}, b"sealed")
+    stanza = Stanza("message", MESSAGE.to_stanza("from").attributes, (enc,))
+    assert message.parse(stanza, "from").ciphertext == b"sealed"
 
 
 def test_receipt_for_one_message_has_no_list() -> None:

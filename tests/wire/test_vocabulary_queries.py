@@ -14,6 +14,7 @@ from bridge.wire.vocabulary.iq import Failure, IqError, Request, Result
 from bridge.wire.vocabulary.keys import PublicBundle, PublicPreKey, PublicSignedPreKey, UploadedKeys
 from bridge.wire.vocabulary.people import Delete, Person, Reach, ResolveIdentifier, ResolveJid
 from bridge.wire.vocabulary.prekeys import CountRequest, DigestRequest, FetchRequest, KeyDigest, RotateRequest
+from bridge.wire.vocabulary.reading import MAX_TEXT_CHARACTERS
 from tests.wire.support import QUICK, names, stanzas
 from tests.wire.vocabulary import (
     CONTACT,
@@ -277,6 +278,11 @@ def test_email_read_as_identifier_is_the_same_address() -> None:
 def test_unknown_people_query_is_rejected(request_: Request) -> None:
     with pytest.raises(RemoteProtocolError):
         people.parse_request(request_, NAMES)
+
+
+def test_long_name_does_not_cost_the_look_up() -> None:
+    answer = people.person_answer("1", Person(CONTACT, "whatsapp", "+4915100", "x" * 10_000))
+    assert people.parse_person(answered(answer)).name == "x" * MAX_TEXT_CHARACTERS
 
 
 def test_repr_shows_no_identifier_or_name() -> None:

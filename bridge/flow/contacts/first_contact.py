@@ -7,6 +7,7 @@ from bridge.flow.connections.registry import Connections
 from bridge.flow.contacts.contacts import Contact, People, Person
 from bridge.flow.keyring import Unlocked
 from bridge.ids import Jid
+from bridge.labels import clean_name
 from bridge.profile import Service
 
 
@@ -20,13 +21,13 @@ class Strangers:
     async def contact(
         self, unlocked: Unlocked, service: Service, jid: Jid, shown_name: str | None
     ) -> Contact:
-        """The contact behind ``jid``; their newest shown name is kept."""
+        """The contact behind ``jid``; their newest name that can be shown is kept."""
         known = await self._people.by_jid(unlocked, jid)
         if known is None:
             person = await self._ask(unlocked, service, jid, shown_name)
             return await self._people.meet(unlocked, person)
         identifier = known.person.identifier
-        name = shown_name or known.person.name
+        name = _usable(shown_name) or known.person.name
         return await self._people.learn(unlocked, known, Person(jid, service, identifier, name))
 
     async def _ask(self, unlocked: Unlocked, service: Service, jid: Jid, shown_name: str | None) -> Person:
@@ -36,7 +37,12 @@ class Strangers:
             try:
                 found = await link.resolve_jid(jid)
                 if found is not None:
-                    return Person(jid, service, found.identifier, shown_name or found.name)
+                    return Person(jid, service, found.identifier, _usable(shown_name) or found.name)
             except BridgeError:
                 pass  # the message matters more than the name; the next one may bring it
-        return Person(jid, service, fallback, shown_name)
+        return Person(jid, service, fallback, _usable(shown_name))
+
+
+def _usable(name: str | None) -> str | None:
+    """The name as it came, or None when nothing of it can be shown."""
+    return name if clean_name(name or "") else None

@@ -78,8 +78,8 @@ class ExtendedText(_message.Message):
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_INFO_FIELD_NUMBER: _ClassVar[int]
     text: str
-    context_info: ContextInfo
-    def __init__(self, text: _Optional[str] = ..., context_info: _Optional[_Union[ContextInfo, _Mapping]] = ...) -> None: ...
+    context_info: bytes
+    def __init__(self, text: _Optional[str] = ..., context_info: _Optional[bytes] = ...) -> None: ...
 
 class ContextInfo(_message.Message):
     __slots__ = ("stanza_id", "participant", "quoted_message", "expiration")

@@ -65,7 +65,10 @@ class Message:
 
 
 def parse(stanza: Stanza, direction: Direction) -> Message:
-    """Read a ``<message>`` received in ``direction``."""
+    """Read a ``<message>`` received in ``direction``.
+
+    A display name or another side attribute that is too long is cut and never costs the message.
+    """
     encrypted = stanza.children("enc")
     if len(encrypted) != 1 or not isinstance(encrypted[0].content, bytes):
         raise RemoteProtocolError("<message>: not exactly one <enc> with bytes inside")
@@ -81,10 +84,10 @@ def parse(stanza: Stanza, direction: Direction) -> Message:
         type=outer.text("type"),
         count=inner.optional_number("count") or 0,
         t=outer.optional_number("t"),
-        notify=outer.optional_text("notify"),
-        offline=outer.optional_text("offline") is not None,
-        edit=outer.optional_text("edit"),
-        media_type=inner.optional_text("mediatype"),
+        notify=outer.shortened_text("notify"),
+        offline=outer.shortened_text("offline") is not None,
+        edit=outer.shortened_text("edit"),
+        media_type=inner.shortened_text("mediatype"),
         hide_failure=inner.optional_text("decrypt-fail") == "hide",
     )
     outer.done()

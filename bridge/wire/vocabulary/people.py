@@ -119,7 +119,7 @@ def parse_person(result: iq.Result) -> Person:
         jid=reading.jid("jid"),
         service=reading.text("service"),
         identifier=reading.text("identifier"),
-        name=reading.optional_text("name"),
+        name=reading.shortened_text("name"),
     )
     reading.done()
     return person

@@ -50,6 +50,11 @@ class Reading:
             self._faults.append(f"{name} is too long")
         return text
 
+    def shortened_text(self, name: str) -> str | None:
+        """A text or None, cut where ``optional_text`` rejects: for what its stanza can do without."""
+        value = self._attributes.get(name)
+        return None if value is None else str(value)[:MAX_TEXT_CHARACTERS]
+
     def jid(self, name: str) -> Jid:
         """A required identifier, as a token or printed."""
         return self.optional_jid(name) or self._missing(name, _NOBODY)
