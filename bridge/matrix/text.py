@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.content import Text
+from bridge.matrix.html_words import plain_text
 
 HTML_FORMAT = "org.matrix.custom.html"
 MAX_PIECE_BYTES = 48 * 1024
@@ -42,14 +43,19 @@ def encodable(text: str) -> str:
 
 
 def read_text(fields: Mapping[str, Any], *, is_reply: bool) -> Text | None:
-    """The text of an m.text or m.emote content, or None when there is nothing in it."""
+    """The text of an m.text or m.emote content, or None when there is nothing in it.
+
+    A content whose words are in its HTML alone is read from that.
+    """
     body, html = fields.get("body"), fields.get("formatted_body")
-    if not isinstance(body, str):
-        return None
     if not isinstance(html, str) or fields.get("format") != HTML_FORMAT:
         html = None
+    if not isinstance(body, str):
+        body = ""
     if is_reply:
         body, html = strip_plain_fallback(body), None if html is None else strip_html_fallback(html)
+    if not body.strip():
+        body = plain_text(html or "")
     if not body.strip():
         return None
     return Text(

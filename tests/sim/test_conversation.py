@@ -49,3 +49,9 @@ async def test_what_was_written_while_the_network_was_away_arrives_later(chat: W
     await chat.passes(600.0)
     assert chat.contact.received == ["hello?"]
     assert await chat.entries() == []
+
+
+async def test_html_only_message_reaches_the_contact_as_text(chat: Whole) -> None:
+    await chat.says_in_html("<p>Bring:</p><ul><li><b>bread</b></li><li>salt &amp; oil</li></ul>")
+    assert chat.contact.received == ["Bring:\n- bread\n- salt & oil"]
+    assert await chat.entries() == []

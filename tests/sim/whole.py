@@ -202,6 +202,11 @@ class Whole:
         """The user writes into a room, into the portal unless another is named."""
         return await self._writes(room or self.portal, {"msgtype": "m.text", "body": text})
 
+    async def says_in_html(self, html: str) -> Event:
+        """The user writes into the portal with an empty body, all words in the HTML."""
+        form = {"format": "org.matrix.custom.html", "formatted_body": html}
+        return await self._writes(self.portal, {"msgtype": "m.text", "body": "", **form})
+
     async def _writes(self, room: RoomId, content: dict[str, Any]) -> Event:
         event = self.home.happens(room, ADA, "m.room.message", content, None)
         await self._pushed(EVENT, event.room, event.event_id, event.pushed())
