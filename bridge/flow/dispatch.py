@@ -18,7 +18,6 @@ from bridge.flow.rooms.management import Reception
 from bridge.flow.rooms.read_markers import Reading
 from bridge.ids import EventId, RoomId, UserId
 from bridge.matrix import events
-from bridge.matrix.errors import tolerated
 from bridge.sentences import say
 from bridge.store.journal import Entry, EntryState
 from bridge.store.tables import contacts, messages
@@ -126,10 +125,9 @@ class Routing:
         if event.state_key == bot and membership == "invite":
             await self._reception.invited(entry, event)
             return
-        ghost = event.state_key or ""
-        if membership == "invite" and self._parts.is_ghost(ghost):
-            with tolerated():  # a contact is met in their portal, and nowhere else
-                await self._parts.homeserver.leave(UserId(ghost), event.room)
+        if membership == "invite" and self._parts.is_ghost(event.state_key or ""):
+            await self._reception.ghost_invited(entry, event)
+            return
         if membership in ("leave", "ban"):
             await self._left(event)
         await self._parts.journal.settle(entry)

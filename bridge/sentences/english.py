@@ -20,6 +20,10 @@ ENGLISH: dict[str, str] = {
         "I did not understand that. Say `help` for what I can do; to write to somebody, use their own room."
     ),
     "bot.not_in_groups": "I talk with one person at a time. Open a direct chat with me; I leave this room.",
+    "bot.ghost_invited": (
+        "You invited a contact to another room, so they have left it: contacts can be met only in their own chat."
+        " Write to them there, or say `start-chat` to open it."
+    ),
     "bot.only_owner": "I answer only {user} in this room.",
     "talk.own_room": "We talk about that in our own room. Open a chat with me, or go to it, and say it there.",
     "talk.cancelled": "Cancelled. Nothing was changed.",

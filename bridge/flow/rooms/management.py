@@ -38,10 +38,7 @@ class Reception:
     async def invited(self, entry: Entry, event: events.Event) -> None:
         """Somebody wants to talk to the bot: join, greet, and read back what was typed before."""
         bot, home = self._parts.settings.bot, self._parts.homeserver
-        account = await accounts.of_user(self._parts.store, event.sender, self._parts.profile.id)
-        state = account.state if account is not None else None
-        decision = self._parts.decide(Act.TALK, self._parts.facts(event.sender, state))
-        if not isinstance(decision, Allow):
+        if not await self._may_talk(event.sender):
             LOG.info("invite refused", user=self._parts.log_id(event.sender))
             with tolerated():
                 await home.leave(bot, event.room)
@@ -61,6 +58,21 @@ class Reception:
             json.dumps({"user": event.sender, "since": event.sent_at}).encode(),
         )
         await self._manage(entry, event.room, event.sender, back)
+
+    async def ghost_invited(self, entry: Entry, event: events.Event) -> None:
+        """Make an invited ghost leave; its inviter is told, once for each room, where contacts are met."""
+        with tolerated():
+            await self._parts.homeserver.leave(UserId(event.state_key or ""), event.room)
+        told: list[New] = []
+        if await self._may_talk(event.sender):
+            notice = outbox.Notice(RoomId(""), say("bot.ghost_invited"), user_id=event.sender)
+            told.append(notice.owed(f"ghost-invited/{event.room}/{event.sender}"))
+        await self._parts.journal.settle(entry, *told)
+
+    async def _may_talk(self, user: UserId) -> bool:
+        account = await accounts.of_user(self._parts.store, user, self._parts.profile.id)
+        state = account.state if account is not None else None
+        return isinstance(self._parts.decide(Act.TALK, self._parts.facts(user, state)), Allow)
 
     async def _is_group(self, event: events.Event) -> bool:
         """Whether others are there as well: then the bot says where it talks, and leaves."""
